@@ -1,0 +1,100 @@
+/** Settings: declared once with a description, read from the environment in one place, all bad ones reported together. */
+import { z } from 'zod';
+
+export interface Setting<T> {
+  name: string;
+  schema: z.ZodType<T>;
+  /** One line for the README's table. */
+  description: string;
+  /** The default as the table shows it. */
+  shown: string;
+}
+
+/** Declares one setting. The schema parses the text of the variable, or undefined where it is absent or empty. */
+export function setting<T>(name: string, schema: z.ZodType<T>, description: string, shown = ''): Setting<T> {
+  return { name, schema, description, shown };
+}
+
+export type SettingsOf<S> = { [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
+
+/** EX_CONFIG of sysexits.h: what a start that fails for its settings exits with. */
+export const exitConfiguration = 78;
+
+/** The start cannot go on; the message says which settings are wrong, or what else to mend. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly exitCode: number;
+  constructor(message: string, exitCode = exitConfiguration, cause?: unknown) {
+    super(message, { cause });
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Reads all settings of a declaration.
+ * @throws StartError that names every setting that cannot be used, its value and what is allowed.
+ */
+export function readSettings<S extends Record<string, Setting<unknown>>>(
+  declared: S,
+  env: Record<string, string | undefined>,
+): SettingsOf<S> {
+  const read: Record<string, unknown> = {};
+  const wrong: string[] = [];
+  for (const [key, { name, schema }] of Object.entries(declared)) {
+    const value = env[name]?.trim() || undefined;
+    const parsed = schema.safeParse(value);
+    if (parsed.success) read[key] = parsed.data;
+    else wrong.push(complaint(name, value, parsed.error));
+  }
+  if (wrong.length > 0)
+    throw new StartError(`These settings cannot be used:\n${wrong.map((w) => `  ${w}`).join('\n')}`);
+  return read as SettingsOf<S>;
+}
+
+const secret = /PASSWORD|SECRET|TOKEN|_URL$/;
+
+function complaint(name: string, value: string | undefined, error: z.ZodError): string {
+  const allowed = error.issues.map((issue) => issue.message).join(', ');
+  if (value === undefined) return `${name} is not set; ${allowed}`;
+  return `${name} is ${secret.test(name) ? '(hidden)' : JSON.stringify(value)}; ${allowed}`;
+}
+
+/** Settings' schemas, from the text of a variable. */
+export const from = {
+  text: (fallback: string) => z.string().default(fallback),
+  optional: () => z.string().optional(),
+  port: (fallback: number) =>
+    z
+      .string()
+      .default(String(fallback))
+      .refine(
+        (text) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535,
+        'a port from 0 to 65535 is allowed (0: any free one)',
+      )
+      .transform(Number),
+  integer: (fallback: number, least: number, most: number) =>
+    z
+      .string()
+      .default(String(fallback))
+      .refine(
+        (text) => /^-?\d{1,15}$/.test(text) && Number(text) >= least && Number(text) <= most,
+        `a whole number from ${least} to ${most} is allowed`,
+      )
+      .transform(Number),
+  oneOf: <const T extends string>(fallback: T, ...allowed: T[]) =>
+    z
+      .string()
+      .default(fallback)
+      .refine(
+        (text): text is T => (allowed as string[]).includes(text),
+        `allowed are ${allowed.join(', ')}`,
+      ) as z.ZodType<T>,
+  url: (...schemes: string[]) =>
+    z
+      .string()
+      .optional()
+      .refine(
+        (text) => text === undefined || schemes.some((scheme) => text.startsWith(`${scheme}://`) && URL.canParse(text)),
+        `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')} is allowed`,
+      ),
+};

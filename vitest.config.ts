@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: [
+      'proto/**/*.test.ts',
+      'services/**/*.test.ts',
+      'operator/**/*.test.ts',
+      'charts/**/*.test.ts',
+      'k8s/apiserver/**/*.test.ts',
+      '*.test.ts',
+    ],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    pool: 'forks',
+  },
+});
