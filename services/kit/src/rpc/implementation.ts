@@ -52,8 +52,8 @@ export interface ServedService {
 /** Puts a service together; TypeScript holds that every method is there, with its messages' types and its access. */
 export function implement<S extends ServiceName>(
   name: S,
-  access: AccessTable<S>,
-  handlers: Implementation<S>,
+  access: NoInfer<AccessTable<S>>,
+  handlers: NoInfer<Implementation<S>>,
 ): ServedService {
   return { name, handlers: handlers as never, access: access as never };
 }
