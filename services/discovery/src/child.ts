@@ -1,0 +1,130 @@
+import { connectivityState, experimental, status } from '@grpc/grpc-js';
+import type { BalancerOptions } from './balancer-config.ts';
+import { Outlier } from './outlier.ts';
+
+/** A deadline that passes counts against an endpoint only when it has answered nothing at all for this long. */
+const silenceMs = 1_000;
+
+/** A trial call that has not ended after this long proves nothing, either way. */
+const trialMs = 10_000;
+
+/** What a child tells its balancer. */
+export interface ChildOwner {
+  readonly options: BalancerOptions;
+  readonly helper: experimental.ChannelControlHelper;
+  /** The child was connected or disconnected. */
+  connectionChanged(child: Child): void;
+  /** May this child be taken out too? */
+  mayEject(child: Child): boolean;
+  /** The child was taken out or came back in. */
+  ejectionChanged(child: Child, ejectedForMs: number): void;
+  /** The child is waiting for its trial call. */
+  trialDue(child: Child): void;
+}
+
+/** One endpoint of the balancer: its connection, kept by grpc-js's pick_first, and its record of failures. */
+export class Child {
+  readonly id: string;
+  state: connectivityState = connectivityState.IDLE;
+  lastError = '';
+  readonly #owner: ChildOwner;
+  readonly #leaf: experimental.LeafLoadBalancer;
+  readonly #outlier = new Outlier();
+  #timer: NodeJS.Timeout | undefined;
+  #unansweredSince: number | undefined;
+
+  constructor(id: string, endpoint: experimental.Endpoint, owner: ChildOwner, args: object, note: string) {
+    this.id = id;
+    this.#owner = owner;
+    const helper = experimental.createChildChannelControlHelper(owner.helper, {
+      updateState: (state, _picker, error) => {
+        this.state = state;
+        this.lastError = error ?? this.lastError;
+        owner.connectionChanged(this);
+        if (this.ready && this.#outlier.state === 'trial') owner.trialDue(this);
+      },
+    });
+    this.#leaf = new experimental.LeafLoadBalancer(endpoint, helper, args, note);
+  }
+
+  get ready(): boolean {
+    return this.state === connectivityState.READY;
+  }
+
+  /** May calls go here as a matter of course? */
+  get usable(): boolean {
+    return this.ready && this.#outlier.state === 'in';
+  }
+
+  get ejected(): boolean {
+    return this.#outlier.state !== 'in';
+  }
+
+  connect(): void {
+    this.#leaf.startConnecting();
+  }
+
+  reconnect(): void {
+    this.#leaf.exitIdle();
+  }
+
+  /** Takes over other addresses of the same endpoint; a connection to one that stays is kept. */
+  update(endpoint: experimental.Endpoint, args: object): void {
+    const same = experimental.endpointToString(endpoint) === experimental.endpointToString(this.#leaf.getEndpoint());
+    if (!same) this.#leaf.updateEndpoint(endpoint, args);
+  }
+
+  destroy(): void {
+    clearTimeout(this.#timer);
+    this.#leaf.destroy();
+  }
+
+  /** The connection for one call, with an ear on how the call ends. */
+  pick(args: experimental.PickArgs): experimental.PickResult {
+    const result = this.#leaf.getPicker().pick(args);
+    if (result.pickResultType !== experimental.PickResultType.COMPLETE) return result;
+    return { ...result, onCallStarted: this.#callStarted, onCallEnded: this.#callEnded };
+  }
+
+  readonly #callStarted = (): void => {
+    this.#unansweredSince ??= performance.now();
+    if (this.#outlier.state === 'trial') this.#after(trialMs, () => this.#trialUndecided());
+  };
+
+  readonly #callEnded = (code: status): void => {
+    const now = performance.now();
+    const late = code === status.DEADLINE_EXCEEDED;
+    const silent = late && now - (this.#unansweredSince ?? now) >= silenceMs;
+    if (!late && code !== status.CANCELLED) this.#unansweredSince = undefined;
+    if (code === status.UNAVAILABLE || silent) {
+      this.#failed(now);
+    } else if (late || code === status.CANCELLED) {
+      // Says nothing about the endpoint: a trial is still due.
+      if (this.#outlier.state === 'trial' && this.ready) this.#owner.trialDue(this);
+    } else if (this.#outlier.succeeded(now)) {
+      clearTimeout(this.#timer);
+      this.#owner.ejectionChanged(this, 0);
+    }
+  };
+
+  #failed(now: number): void {
+    const ms = this.#outlier.failed(this.#owner.options, this.#owner.mayEject(this), now);
+    if (ms === 0) return;
+    // Up to a tenth more, so that a fleet of clients does not come back for its trials all at once.
+    this.#after(ms * (1 + Math.random() / 10), () => {
+      this.#outlier.timeServed();
+      if (this.ready) this.#owner.trialDue(this);
+    });
+    this.#owner.ejectionChanged(this, ms);
+  }
+
+  /** A long stream says nothing while it is well: after a while without an answer the endpoint is back in, on probation. */
+  #trialUndecided(): void {
+    if (this.#outlier.undecided(this.#owner.options)) this.#owner.ejectionChanged(this, 0);
+  }
+
+  #after(ms: number, act: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(act, ms).unref();
+  }
+}
