@@ -1,0 +1,52 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { type ApiServer, type ApiServerOptions, startApiServer } from '@parley/apiserver';
+import { crds } from '../api/index.ts';
+import { ApiClient, type ApiClientOptions } from '../runtime/index.ts';
+import { until } from './until.ts';
+
+/** A real API server that knows the custom resources. */
+export interface Cluster extends AsyncDisposable {
+  readonly api: ApiServer;
+  /** A client of a user, over connections of its own; closed with the cluster. */
+  client(options?: ApiClientOptions & { user?: string }): ApiClient;
+  kubeConfig(user?: string): KubeConfig;
+}
+
+/** Starts etcd and kube-apiserver and installs the CRDs. */
+export async function startCluster(options: ApiServerOptions = {}): Promise<Cluster> {
+  const api = await startApiServer(options);
+  const clients: ApiClient[] = [];
+  const cluster: Cluster = {
+    api,
+    kubeConfig(user = 'admin') {
+      const config = new KubeConfig();
+      config.loadFromOptions(api.kubeConfig(user));
+      return config;
+    },
+    client({ user = 'admin', ...clientOptions } = {}) {
+      const client = new ApiClient(cluster.kubeConfig(user), clientOptions);
+      clients.push(client);
+      return client;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(clients.map((client) => client.close()));
+      await api[Symbol.asyncDispose]();
+    },
+  };
+  try {
+    for (const crd of crds) {
+      const answer = await api.request('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+        body: crd,
+      });
+      if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
+    }
+    for (const { spec } of crds) {
+      const path = `/apis/${spec.group}/v1alpha1/namespaces/default/${spec.names.plural}`;
+      await until(`serving ${path}`, async () => (await api.request('GET', path)).status === 200);
+    }
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
+    throw error;
+  }
+  return cluster;
+}
