@@ -1,0 +1,301 @@
+/** Rooms over one link: subscriptions that resume, and messages that are sent until they are answered. */
+import { type BackoffLimits, backoffMs } from './backoff.ts';
+import { type Credential, Link, type LinkState } from './link.ts';
+import { isPassing, ParleyError } from './problem.ts';
+import { randomKey } from './random-key.ts';
+import type { RoomEvent } from './room/events.ts';
+import { nextToSend } from './room/outbox.ts';
+import { reduce } from './room/reduce.ts';
+import { cursorOf, emptyRoom, type Pending, type RoomState } from './room/state.ts';
+import type { ServerFrame } from './wire.ts';
+
+export interface ConnectionOptions {
+  /** The gateway's origin, such as `http://localhost:8080`. */
+  url: string;
+  /** What to sign in with; see Session.credential. */
+  credential: (refused: boolean) => Promise<Credential>;
+  /** Who a guest is; absent for somebody with a token. */
+  guest?: { userId: string; username: string };
+  onState?: (state: LinkState) => void;
+  /** Called after every change of a room. */
+  onRoom?: (room: RoomState, event: RoomEvent) => void;
+  limits?: BackoffLimits;
+}
+
+interface Wish {
+  observe: boolean;
+  /** Where to begin while nothing of the room is here. */
+  after: string;
+  attempt: number;
+  timer?: ReturnType<typeof setTimeout>;
+}
+
+export const maxContentBytes = 16_384;
+const typingEveryMs = 3_000;
+const typingLastsMs = 5_000;
+
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #link: Link;
+  readonly #rooms = new Map<string, RoomState>();
+  readonly #wishes = new Map<string, Wish>();
+  readonly #sendTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #typedAt = new Map<string, number>();
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#link = new Link({
+      ...options,
+      onFrame: (frame) => this.#received(frame),
+      onState: (state) => this.#linkChanged(state),
+    });
+  }
+
+  get state(): LinkState {
+    return this.#link.state;
+  }
+
+  room(roomId: string): RoomState {
+    return this.#rooms.get(roomId) ?? emptyRoom(roomId, this.#me);
+  }
+
+  start(): void {
+    this.#link.start();
+  }
+
+  stop(): void {
+    for (const { timer } of this.#wishes.values()) clearTimeout(timer);
+    for (const timer of this.#sendTimers.values()) clearTimeout(timer);
+    this.#link.stop();
+  }
+
+  /** See Link.wake. */
+  wake(): void {
+    this.#link.wake();
+  }
+
+  /**
+   * Wants a room's messages until leave(): through every reconnect, each once and in order.
+   *
+   * @param how.observe look without being there.
+   * @param how.after where to begin; without it, the usual history.
+   */
+  join(roomId: string, how: { observe?: boolean; after?: string } = {}): void {
+    const observe = how.observe ?? false;
+    const wish = this.#wishes.get(roomId);
+    if (wish?.observe === observe && this.room(roomId).phase !== 'refused') return;
+    clearTimeout(wish?.timer);
+    if (wish) this.#request({ unsubscribe: { room_id: roomId } });
+    // Somebody who only looked has no history yet, so being there begins anew.
+    if (wish?.observe && !observe)
+      this.#rooms.set(roomId, { ...emptyRoom(roomId, this.#me), pending: this.room(roomId).pending });
+    this.#wishes.set(roomId, { observe, after: how.after ?? '', attempt: 0 });
+    this.#subscribe(roomId);
+  }
+
+  leave(roomId: string): void {
+    const wish = this.#wishes.get(roomId);
+    if (!wish) return;
+    clearTimeout(wish.timer);
+    this.#wishes.delete(roomId);
+    this.#request({ unsubscribe: { room_id: roomId } });
+    this.#apply(roomId, { kind: 'closed' });
+  }
+
+  /**
+   * Shows a message at once and sends it until it is answered.
+   *
+   * @returns its idempotency key, by which it is among the room's pending ones until it is in the log.
+   */
+  send(roomId: string, content: string, key = randomKey()): string {
+    this.#apply(roomId, { kind: 'queued', key, content, at: Date.now() });
+    const wrong = whatIsWrong(content);
+    if (wrong) this.#apply(roomId, { kind: 'failed', key, error: { code: 'INVALID_ARGUMENT', message: wrong } });
+    else this.#pump(roomId);
+    return key;
+  }
+
+  /** Sends a failed message again, with the key that it had. */
+  retry(roomId: string, key: string): void {
+    this.#apply(roomId, { kind: 'retried', key });
+    this.#pump(roomId);
+  }
+
+  dismiss(roomId: string, key: string): void {
+    this.#apply(roomId, { kind: 'dismissed', key });
+  }
+
+  /** Says that somebody is typing: as often as one likes, told every 3 s. */
+  typing(roomId: string): void {
+    const now = Date.now();
+    if (now - (this.#typedAt.get(roomId) ?? 0) < typingEveryMs) return;
+    this.#typedAt.set(roomId, now);
+    this.#link.tell({ typing: { room_id: roomId, ...this.#identity() } });
+  }
+
+  /** Everything up to the last message here has been read. */
+  markRead(roomId: string): void {
+    const state = this.room(roomId);
+    if (state.unread > 0) this.#apply(roomId, { kind: 'unread', count: 0 });
+    const cursor = cursorOf(state);
+    if (cursor && !this.#options.guest) this.#request({ read: { room_id: roomId, cursor } });
+  }
+
+  /** Puts in what was read elsewhere, such as older messages or who is there. */
+  put(roomId: string, event: Extract<RoomEvent, { kind: 'older' | 'present' | 'named' | 'unread' | 'tick' }>): void {
+    this.#apply(roomId, event);
+  }
+
+  get #me(): string {
+    if (this.#options.guest) return this.#options.guest.userId;
+    return this.#link.state.status === 'online' ? this.#link.state.userId : '';
+  }
+
+  #identity(): { user_id?: string; username?: string } {
+    const { guest } = this.#options;
+    return guest ? { user_id: guest.userId, username: guest.username } : {};
+  }
+
+  #apply(roomId: string, event: RoomEvent): RoomState {
+    const state = reduce(this.room(roomId), event);
+    this.#rooms.set(roomId, state);
+    this.#options.onRoom?.(state, event);
+    return state;
+  }
+
+  #linkChanged(state: LinkState): void {
+    this.#options.onState?.(state);
+    for (const roomId of this.#rooms.keys())
+      if (state.status === 'online') this.#apply(roomId, { kind: 'identified', me: this.#me });
+      else if (this.room(roomId).phase === 'open') this.#apply(roomId, { kind: 'closed' });
+    if (state.status !== 'online') return;
+    for (const roomId of this.#wishes.keys()) this.#subscribe(roomId);
+    for (const roomId of this.#rooms.keys()) this.#pump(roomId);
+  }
+
+  #subscribe(roomId: string): void {
+    const wish = this.#wishes.get(roomId);
+    if (!wish || this.#link.state.status !== 'online') return;
+    clearTimeout(wish.timer);
+    this.#apply(roomId, { kind: 'opening' });
+    const { observe } = wish;
+    const after = cursorOf(this.room(roomId)) || wish.after;
+    this.#link.request({ subscribe: { room_id: roomId, after, observe, ...this.#identity() } }).then(
+      () => {
+        wish.attempt = 0;
+      },
+      (error: ParleyError) => this.#refused(roomId, wish, error),
+    );
+  }
+
+  #refused(roomId: string, wish: Wish, { code, message, details }: ParleyError): void {
+    if (this.#wishes.get(roomId) !== wish || this.#link.state.status !== 'online') return;
+    if (isPassing(code)) this.#resubscribeLater(roomId, wish, details.retryAfterMs);
+    else this.#apply(roomId, { kind: 'refused', error: { code, message } });
+  }
+
+  #resubscribeLater(roomId: string, wish: Wish, retryAfterMs = 0): void {
+    const inMs = Math.max(retryAfterMs, backoffMs(wish.attempt++, this.#options.limits));
+    clearTimeout(wish.timer);
+    wish.timer = setTimeout(() => this.#subscribe(roomId), inMs);
+  }
+
+  #received({ event, typing }: ServerFrame): void {
+    if (typing) {
+      const { room_id, user_id, username } = typing;
+      if (this.#rooms.has(room_id))
+        this.#apply(room_id, { kind: 'typing', userId: user_id, username, until: Date.now() + typingLastsMs });
+    }
+    if (!event) return;
+    const roomId = event.room_id;
+    const wish = this.#wishes.get(roomId);
+    if (!wish) return;
+    if (event.opened) {
+      const { cursor, resumed, history_lost: lost } = event.opened;
+      this.#apply(roomId, { kind: 'opened', cursor, resumed, lost });
+    }
+    if (event.messages && event.messages.length > 0) {
+      const before = this.room(roomId).jumped;
+      const { jumped } = this.#apply(roomId, { kind: 'messages', messages: event.messages });
+      if (jumped && !before) this.#resume(roomId);
+    }
+    if (event.closed) this.#roomClosed(roomId, wish, event.closed.code);
+  }
+
+  /** The stream left something out: take it up again after the last message that is here. */
+  #resume(roomId: string): void {
+    this.#request({ unsubscribe: { room_id: roomId } });
+    this.#subscribe(roomId);
+  }
+
+  /** The stream ended on the server's side: elsewhere it goes on from the cursor, unless it was closed for good. */
+  #roomClosed(roomId: string, wish: Wish, code: string): void {
+    this.#apply(roomId, { kind: 'closed' });
+    if (isPassing(code) || code === '' || code === 'OK') this.#resubscribeLater(roomId, wish);
+    else this.#apply(roomId, { kind: 'refused', error: { code, message: closedBecause(code) } });
+  }
+
+  /** For requests whose answer changes nothing here. */
+  #request(frame: Parameters<Link['request']>[0]): void {
+    if (this.#link.state.status === 'online') this.#link.request(frame).catch(() => {});
+  }
+
+  #pump(roomId: string): void {
+    if (this.#link.state.status !== 'online') return;
+    const state = this.room(roomId);
+    const next = nextToSend(state.pending, Date.now());
+    if (!next) {
+      this.#pumpLater(roomId, state);
+      return;
+    }
+    void this.#transmit(roomId, next).then(() => this.#pump(roomId));
+  }
+
+  async #transmit(roomId: string, { key, content, tries }: Pending): Promise<void> {
+    this.#apply(roomId, { kind: 'sending', key });
+    const message = { room_id: roomId, content, type: 'MESSAGE_TYPE_TEXT' as const, idempotency_key: key };
+    try {
+      const { sent } = await this.#link.request({ send: { ...message, ...this.#identity() } });
+      if (!sent) throw new ParleyError('INTERNAL', 'the server gave an answer to something else');
+      this.#apply(roomId, { kind: 'acknowledged', key, answer: sent });
+    } catch (error) {
+      this.#sendFailed(roomId, key, tries, error as ParleyError);
+    }
+  }
+
+  #sendFailed(roomId: string, key: string, tries: number, { code, message, details }: ParleyError): void {
+    if (!isPassing(code)) {
+      this.#apply(roomId, { kind: 'failed', key, error: { code, message } });
+      return;
+    }
+    // With the link gone the next one sends it at once; with the link there, the server wants to be left alone.
+    const online = this.#link.state.status === 'online';
+    const waitMs = online ? (details.retryAfterMs ?? backoffMs(tries, this.#options.limits)) : 0;
+    this.#apply(roomId, { kind: 'postponed', key, notBefore: Date.now() + waitMs });
+  }
+
+  #pumpLater(roomId: string, state: RoomState): void {
+    const waiting = state.pending.find((one) => one.state === 'queued' && one.notBefore > Date.now());
+    if (!waiting || state.pending.some((one) => one.state === 'sending')) return;
+    clearTimeout(this.#sendTimers.get(roomId));
+    this.#sendTimers.set(
+      roomId,
+      setTimeout(() => this.#pump(roomId), waiting.notBefore - Date.now() + 1),
+    );
+  }
+}
+
+function closedBecause(code: string): string {
+  if (code === 'PERMISSION_DENIED') return 'you are no longer a member of this room';
+  if (code === 'NOT_FOUND') return 'this room has been deleted';
+  return `the server closed this room (${code})`;
+}
+
+/** What the server would refuse anyway, said without asking it. */
+export function whatIsWrong(content: string): string | undefined {
+  if (content.trim() === '') return 'a message needs some text';
+  const bytes = new TextEncoder().encode(content).length;
+  if (bytes > maxContentBytes)
+    return `the message is ${bytes.toLocaleString('en')} bytes long; at most ${maxContentBytes.toLocaleString('en')} are allowed`;
+  return undefined;
+}
