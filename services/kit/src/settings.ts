@@ -89,6 +89,14 @@ export const from = {
         (text): text is T => (allowed as string[]).includes(text),
         `allowed are ${allowed.join(', ')}`,
       ) as z.ZodType<T>,
+  optionalOneOf: <const T extends string>(...allowed: T[]) =>
+    z
+      .string()
+      .optional()
+      .refine(
+        (text) => text === undefined || (allowed as string[]).includes(text),
+        `allowed are ${allowed.join(', ')}`,
+      ) as unknown as z.ZodType<T | undefined>,
   url: (...schemes: string[]) =>
     z
       .string()

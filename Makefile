@@ -1,0 +1,61 @@
+# What people type. `make help` lists it. Everything runs from a fresh clone; what is missing is installed or named.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+PARLEY_HTTP_PORT ?= 8080
+PARLEY_GRPC_PORT ?= 50051
+
+.PHONY: help install web run test check e2e verify up down bench format generate clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+install: node_modules/.installed ## npm packages, as the lock file has them
+
+node_modules/.installed: package.json package-lock.json proto/package.json services/*/package.json operator/package.json
+	npm ci --loglevel=error
+	@touch $@
+
+web: services/web/dist/index.html
+
+services/web/dist/index.html: node_modules/.installed $(shell find services/web/src services/client/src services/web/index.html -type f 2>/dev/null)
+	npm run --silent build --workspace @parley/web
+
+run: install web ## everything in one process, data in .data/, the page on http://localhost:8080
+	npm run --silent parley -- serve all
+
+test: install web ## unit and integration tests, with a real PostgreSQL, Redis and Kubernetes API server
+	scripts/timed 'test programs' scripts/test-programs
+	scripts/timed tests vitest run
+
+check: install ## formatting, types, generated files, protocol, chart; no tests
+	scripts/timed format biome check . --error-on-warnings
+	scripts/timed types npm run --silent types
+	scripts/timed generated npm run --silent generated
+	scripts/timed protocol npm run --silent protocol
+
+e2e: install web ## a kind cluster, the image, helm install, and the tests in k8s/e2e against it
+	scripts/timed e2e k8s/e2e/run
+
+verify: check test e2e ## everything that CI runs
+	@scripts/timed --report
+
+up: install web ## a kind cluster with Parley in it; PARLEY_HTTP_PORT and PARLEY_GRPC_PORT say where
+	PARLEY_HTTP_PORT=$(PARLEY_HTTP_PORT) PARLEY_GRPC_PORT=$(PARLEY_GRPC_PORT) k8s/kind/play up
+
+down: ## delete that cluster
+	k8s/kind/play down
+
+bench: install web ## the benchmarks, with a table against the peers that are there
+	bench/run
+
+format: install ## format, and mend what the linter can
+	biome check --write .
+
+generate: install ## the types of the protos, the CRDs, the README's table of settings
+	npm run --silent generate
+
+clean: ## what was built; the data in .data/ stays
+	rm -rf node_modules services/web/dist

@@ -1,0 +1,28 @@
+/** The gRPC port: the process's own services, or in the gateway's pod a proxy to everybody's. */
+import { type Logger, type Metrics, RpcServer, type SettingsOf } from '@parley/kit';
+import type { Ports } from './ports.ts';
+import type { BuiltServices } from './services.ts';
+import type { serveSettings } from './settings.ts';
+import type { SignIn } from './sign-in.ts';
+
+export interface Listening extends AsyncDisposable {
+  port: number;
+  notServing(): void;
+  drain(graceMs: number): Promise<void>;
+}
+
+interface ListenParts {
+  services: BuiltServices;
+  settings: SettingsOf<typeof serveSettings>;
+  ports: Ports;
+  signIn: SignIn;
+  log: Logger;
+  metrics: Metrics;
+  alone: boolean;
+}
+
+export async function listen({ services, ports, signIn, log, metrics }: ListenParts): Promise<Listening> {
+  if (services.proxy) return services.proxy(ports.grpc);
+  const { mode: authMode, verifier } = signIn;
+  return RpcServer.listen({ port: ports.grpc, services: services.rpc, authMode, verifier, log, metrics });
+}

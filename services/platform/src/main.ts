@@ -1,0 +1,59 @@
+/** `parley`: one command line for every service, the operator and the client. */
+import { addClientCommands } from '@parley/client/cli/commands';
+import { StartError } from '@parley/kit';
+import { Command } from 'commander';
+import { stopSignal } from './signals.ts';
+
+const program = new Command('parley')
+  .description('Chat that a Kubernetes team runs the way it runs everything else.')
+  .showHelpAfterError('(parley --help lists the commands)');
+
+program
+  .command('serve')
+  .description('run all services in this process, or one of them')
+  .argument('<service>', 'all, user, chat, order, payment or gateway')
+  .action(async (service: string) => {
+    const { serve } = await import('./serve.ts');
+    await serve(service, process.env, stopSignal());
+  });
+
+program
+  .command('migrate')
+  .description("bring the database's schemas up to date, or say that they are newer than this version")
+  .action(async () => {
+    const { migrateAll } = await import('./migrate.ts');
+    await migrateAll(process.env);
+  });
+
+program
+  .command('keys')
+  .description('make a signing key: into a folder, or into a Kubernetes Secret that is not there yet')
+  .option('--folder <path>', 'the folder')
+  .option('--secret <name>', "the Secret, in the pod's namespace")
+  .action(async (options: { folder?: string; secret?: string }) => {
+    const { makeSigningKeys } = await import('./keys.ts');
+    await makeSigningKeys(options);
+  });
+
+const operator = program.command('operator').description('run the operator');
+operator.action(async () => {
+  const { operate } = await import('./operate.ts');
+  await operate(process.env, stopSignal());
+});
+operator
+  .command('release')
+  .description("take the operator's finalizers off its resources, before an uninstall")
+  .action(async () => {
+    const { release } = await import('./operate.ts');
+    await release(process.env);
+  });
+
+addClientCommands(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  console.error(error.message);
+  process.exitCode = error.exitCode;
+}

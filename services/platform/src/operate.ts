@@ -1,0 +1,2 @@
+export async function operate(_env: NodeJS.ProcessEnv, _stop: AbortSignal): Promise<void> {}
+export async function release(_env: NodeJS.ProcessEnv): Promise<void> {}
