@@ -105,4 +105,16 @@ export const from = {
         (text) => text === undefined || schemes.some((scheme) => text.startsWith(`${scheme}://`) && URL.canParse(text)),
         `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')} is allowed`,
       ),
+  /** Items separated by commas. @param allowed what to say of an item that is not `ok` */
+  list: (allowed: string, ok: (item: string) => boolean) =>
+    z
+      .string()
+      .default('')
+      .transform((text) =>
+        text
+          .split(',')
+          .map((item) => item.trim())
+          .filter((item) => item !== ''),
+      )
+      .refine((items) => items.every(ok), `${allowed}, separated by commas`),
 };
