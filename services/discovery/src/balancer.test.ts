@@ -1,5 +1,6 @@
 import { experimental } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../test/cluster.ts';
 import { EchoClient, EchoServer, tally } from '../test/fleet.ts';
 import { backendsAttribute } from './balancer.ts';
 import type { WeightedBackend } from './endpoints.ts';
@@ -119,7 +120,7 @@ describe('parley_weighted', () => {
       change(backend('a', left, [a!]), backend('b', right, [b!]));
       const before = b!.calls;
       const all = a!.calls + b!.calls;
-      await until(() => a!.calls + b!.calls >= all + 500);
+      await until('it', () => a!.calls + b!.calls >= all + 500);
       const calls = a!.calls + b!.calls - all;
       expect(Math.abs(b!.calls - before - (calls * right) / (left + right))).toBeLessThanOrEqual(12);
     }
@@ -168,12 +169,12 @@ describe('parley_weighted', () => {
       current.push(fresh[at]!);
       change(backend('a', 1, current));
       const replaced = fresh[at]!;
-      await until(() => replaced.calls > 20);
+      await until('it', () => replaced.calls > 20);
       // The server goes before the list says so: GOAWAY alone must do.
       await server.drain();
       current.splice(current.indexOf(server), 1);
       const done = names.length;
-      await until(() => names.length > done + 100);
+      await until('it', () => names.length > done + 100);
       change(backend('a', 1, current));
     }
     load = false;
@@ -193,13 +194,13 @@ describe('parley_weighted', () => {
     expect(failed).toBe(3);
     // Still ill: one trial, no more.
     const before = ill!.calls;
-    await until(async () => {
+    await until('it', async () => {
       await client.say().catch(() => failed++);
       return ill!.calls > before;
     });
     expect(failed).toBe(4);
     ill!.mood = 'well';
-    await until(async () => (await client.say()) === 'ill');
+    await until('it', async () => (await client.say()) === 'ill');
     expect(tally(await client.sequence(20))).toEqual({ well: 10, ill: 10 });
   });
 
@@ -210,7 +211,7 @@ describe('parley_weighted', () => {
     await client.say();
     mute!.mood = 'silent';
     const outcomes: string[] = [];
-    await until(async () => {
+    await until('it', async () => {
       await Promise.all(
         Array.from({ length: 8 }, () =>
           client.say(400).then(
@@ -254,11 +255,3 @@ describe('parley_weighted', () => {
     expect(() => assertBalancer({ round_robin: {} })).toThrow('is not parley_weighted');
   });
 });
-
-async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`the condition did not come true within ${timeoutMs} ms: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -44,17 +44,25 @@ export class Directory {
       'Lists and watches that failed; reason is an HTTP status, network or silent.',
       [...labels, 'reason'],
     );
+    const ages = () => this.#ages();
     metrics.gauge(
       'parley_discovery_list_age_seconds',
       'How long ago the API server last confirmed what is known; up to 40 in peace.',
       labels,
-      () => this.#ages(),
+      function () {
+        this.reset();
+        for (const [of, seconds] of ages()) this.set(of, seconds);
+      },
     );
+    const counts = () => this.#counts();
     metrics.gauge(
       'parley_discovery_endpoints',
       'Endpoints of each backend that calls go to.',
       ['target', 'backend'],
-      () => this.#counts(),
+      function () {
+        this.reset();
+        for (const [of, count] of counts()) this.set(of, count);
+      },
     );
   }
 

@@ -7,11 +7,16 @@ export interface Log {
 
 export type Labels = Record<string, string>;
 
-/** What discovery needs of a metrics library; a few lines put it over prom-client (README.md has them). */
+/** What discovery needs of a metrics library. The kit's Metrics fits; over prom-client it is a few lines (README.md). */
 export interface Metrics {
-  counter(name: string, help: string, labelNames: readonly string[]): { inc(labels: Labels, by?: number): void };
-  /** `collect` is called whenever the metric is read. */
-  gauge(name: string, help: string, labelNames: readonly string[], collect: () => Iterable<[Labels, number]>): void;
+  counter(name: string, help: string, labelNames: string[]): { inc(labels: Labels): void };
+  /** `collect` is called, with the gauge as `this`, whenever the metric is read. */
+  gauge(name: string, help: string, labelNames: string[], collect: (this: Gauge) => void): void;
+}
+
+export interface Gauge {
+  reset(): void;
+  set(labels: Labels, value: number): void;
 }
 
 export const silentLog: Log = { info() {}, warn() {}, error() {} };
