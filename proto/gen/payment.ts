@@ -47,6 +47,8 @@ import type { GetPaymentRequest as _payment_GetPaymentRequest, GetPaymentRequest
 import type { Payment as _payment_Payment, Payment__Output as _payment_Payment__Output } from './payment/Payment.ts';
 import type { PaymentResponse as _payment_PaymentResponse, PaymentResponse__Output as _payment_PaymentResponse__Output } from './payment/PaymentResponse.ts';
 import type { PaymentServiceClient as _payment_PaymentServiceClient, PaymentServiceDefinition as _payment_PaymentServiceDefinition } from './payment/PaymentService.ts';
+import type { ReceiveEventRequest as _payment_ReceiveEventRequest, ReceiveEventRequest__Output as _payment_ReceiveEventRequest__Output } from './payment/ReceiveEventRequest.ts';
+import type { ReceiveEventResponse as _payment_ReceiveEventResponse, ReceiveEventResponse__Output as _payment_ReceiveEventResponse__Output } from './payment/ReceiveEventResponse.ts';
 import type { RefundRequest as _payment_RefundRequest, RefundRequest__Output as _payment_RefundRequest__Output } from './payment/RefundRequest.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -118,6 +120,8 @@ export interface ProtoGrpcType {
      */
     PaymentService: SubtypeConstructor<typeof grpc.Client, _payment_PaymentServiceClient> & { service: _payment_PaymentServiceDefinition }
     PaymentState: EnumTypeDefinition
+    ReceiveEventRequest: MessageTypeDefinition<_payment_ReceiveEventRequest, _payment_ReceiveEventRequest__Output>
+    ReceiveEventResponse: MessageTypeDefinition<_payment_ReceiveEventResponse, _payment_ReceiveEventResponse__Output>
     RefundRequest: MessageTypeDefinition<_payment_RefundRequest, _payment_RefundRequest__Output>
   }
 }

@@ -4,8 +4,16 @@
 
 export interface GetPaymentRequest {
   'id'?: (string);
+  /**
+   * For services, instead of the id: the payment of this order.
+   */
+  'order_id'?: (string);
 }
 
 export interface GetPaymentRequest__Output {
   'id': (string);
+  /**
+   * For services, instead of the id: the payment of this order.
+   */
+  'order_id': (string);
 }

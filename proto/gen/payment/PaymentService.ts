@@ -6,6 +6,8 @@ import type { MethodDefinition } from '@grpc/proto-loader'
 import type { ChargeRequest as _payment_ChargeRequest, ChargeRequest__Output as _payment_ChargeRequest__Output } from '../payment/ChargeRequest.ts';
 import type { GetPaymentRequest as _payment_GetPaymentRequest, GetPaymentRequest__Output as _payment_GetPaymentRequest__Output } from '../payment/GetPaymentRequest.ts';
 import type { PaymentResponse as _payment_PaymentResponse, PaymentResponse__Output as _payment_PaymentResponse__Output } from '../payment/PaymentResponse.ts';
+import type { ReceiveEventRequest as _payment_ReceiveEventRequest, ReceiveEventRequest__Output as _payment_ReceiveEventRequest__Output } from '../payment/ReceiveEventRequest.ts';
+import type { ReceiveEventResponse as _payment_ReceiveEventResponse, ReceiveEventResponse__Output as _payment_ReceiveEventResponse__Output } from '../payment/ReceiveEventResponse.ts';
 import type { RefundRequest as _payment_RefundRequest, RefundRequest__Output as _payment_RefundRequest__Output } from '../payment/RefundRequest.ts';
 
 /**
@@ -30,6 +32,21 @@ export interface PaymentServiceClient extends grpc.Client {
   getPayment(argument: _payment_GetPaymentRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_payment_PaymentResponse__Output>): grpc.ClientUnaryCall;
   getPayment(argument: _payment_GetPaymentRequest, callback: grpc.requestCallback<_payment_PaymentResponse__Output>): grpc.ClientUnaryCall;
   
+  /**
+   * What a provider tells us later, signed with the secret that it shares with us.
+   */
+  ReceiveEvent(argument: _payment_ReceiveEventRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_payment_ReceiveEventResponse__Output>): grpc.ClientUnaryCall;
+  ReceiveEvent(argument: _payment_ReceiveEventRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_payment_ReceiveEventResponse__Output>): grpc.ClientUnaryCall;
+  ReceiveEvent(argument: _payment_ReceiveEventRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_payment_ReceiveEventResponse__Output>): grpc.ClientUnaryCall;
+  ReceiveEvent(argument: _payment_ReceiveEventRequest, callback: grpc.requestCallback<_payment_ReceiveEventResponse__Output>): grpc.ClientUnaryCall;
+  /**
+   * What a provider tells us later, signed with the secret that it shares with us.
+   */
+  receiveEvent(argument: _payment_ReceiveEventRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_payment_ReceiveEventResponse__Output>): grpc.ClientUnaryCall;
+  receiveEvent(argument: _payment_ReceiveEventRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_payment_ReceiveEventResponse__Output>): grpc.ClientUnaryCall;
+  receiveEvent(argument: _payment_ReceiveEventRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_payment_ReceiveEventResponse__Output>): grpc.ClientUnaryCall;
+  receiveEvent(argument: _payment_ReceiveEventRequest, callback: grpc.requestCallback<_payment_ReceiveEventResponse__Output>): grpc.ClientUnaryCall;
+  
   Refund(argument: _payment_RefundRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_payment_PaymentResponse__Output>): grpc.ClientUnaryCall;
   Refund(argument: _payment_RefundRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_payment_PaymentResponse__Output>): grpc.ClientUnaryCall;
   Refund(argument: _payment_RefundRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_payment_PaymentResponse__Output>): grpc.ClientUnaryCall;
@@ -49,6 +66,11 @@ export interface PaymentServiceHandlers extends grpc.UntypedServiceImplementatio
   
   GetPayment: grpc.handleUnaryCall<_payment_GetPaymentRequest__Output, _payment_PaymentResponse>;
   
+  /**
+   * What a provider tells us later, signed with the secret that it shares with us.
+   */
+  ReceiveEvent: grpc.handleUnaryCall<_payment_ReceiveEventRequest__Output, _payment_ReceiveEventResponse>;
+  
   Refund: grpc.handleUnaryCall<_payment_RefundRequest__Output, _payment_PaymentResponse>;
   
 }
@@ -56,5 +78,6 @@ export interface PaymentServiceHandlers extends grpc.UntypedServiceImplementatio
 export interface PaymentServiceDefinition extends grpc.ServiceDefinition {
   Charge: MethodDefinition<_payment_ChargeRequest, _payment_PaymentResponse, _payment_ChargeRequest__Output, _payment_PaymentResponse__Output>
   GetPayment: MethodDefinition<_payment_GetPaymentRequest, _payment_PaymentResponse, _payment_GetPaymentRequest__Output, _payment_PaymentResponse__Output>
+  ReceiveEvent: MethodDefinition<_payment_ReceiveEventRequest, _payment_ReceiveEventResponse, _payment_ReceiveEventRequest__Output, _payment_ReceiveEventResponse__Output>
   Refund: MethodDefinition<_payment_RefundRequest, _payment_PaymentResponse, _payment_RefundRequest__Output, _payment_PaymentResponse__Output>
 }
