@@ -80,6 +80,8 @@ export class Reflector<T extends { metadata: Metadata }> {
   #running: AbortController | undefined;
   #resourceVersion: string | undefined;
   #failures = 0;
+  /** Ends the request under way when the server says nothing. */
+  #patience: AbortSignal | undefined;
 
   constructor(api: Api, query: Query, events: ReflectorEvents, log: Log, timing: Timing = defaultTiming) {
     this.#api = api;
@@ -119,7 +121,8 @@ export class Reflector<T extends { metadata: Metadata }> {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const ends = AbortSignal.any([signal, AbortSignal.timeout(this.#timing.listMs)]);
+    this.#patience = AbortSignal.timeout(this.#timing.listMs);
+    const ends = AbortSignal.any([signal, this.#patience]);
     const list = await this.#api.get<{ items: T[]; metadata: Metadata }>(this.#path(), this.#selectors(), ends);
     this.items.clear();
     for (const item of list.items) this.items.set(item.metadata.name!, item);
@@ -132,7 +135,8 @@ export class Reflector<T extends { metadata: Metadata }> {
 
   async #watch(from: string, signal: AbortSignal): Promise<void> {
     const seconds = Math.max(1, Math.round((this.#timing.watchMs * (1 + Math.random() / 4)) / 1000));
-    const ends = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000 + this.#timing.graceMs)]);
+    this.#patience = AbortSignal.timeout(seconds * 1000 + this.#timing.graceMs);
+    const ends = AbortSignal.any([signal, this.#patience]);
     const began = performance.now();
     const query = {
       ...this.#selectors(),
@@ -164,7 +168,7 @@ export class Reflector<T extends { metadata: Metadata }> {
 
   async #recover(error: Error, signal: AbortSignal): Promise<void> {
     const code = error instanceof ApiError ? error.code : undefined;
-    const silent = isTimeout(error) || isTimeout(error.cause);
+    const silent = this.#patience?.aborted ?? false;
     const listing = this.#resourceVersion === undefined;
     this.#events.failed(code === undefined ? (silent ? 'silent' : 'network') : String(code));
     if (code === 404 && this.query.optional) return this.#absent(signal);
@@ -202,7 +206,9 @@ export class Reflector<T extends { metadata: Metadata }> {
         ? `the Role needs get, list, watch on ${group}/${resource}`
         : code === 401
           ? 'the API server does not accept the credentials'
-          : cause.message || (cause as { code?: string }).code || cause.name;
+          : this.#patience?.aborted
+            ? 'the API server has stopped answering'
+            : cause.message || (cause as { code?: string }).code || cause.name;
     return new Error(`${what}: ${why}`, { cause });
   }
 
@@ -215,10 +221,6 @@ export class Reflector<T extends { metadata: Metadata }> {
     const { labelSelector, fieldSelector } = this.query;
     return { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) };
   }
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'TimeoutError';
 }
 
 /** Waits without keeping the process alive; ends early, without an error, when the signal does. */
