@@ -1,0 +1,114 @@
+/** How often one may try to sign in: by name and by address, in this process's memory. */
+import { isIPv6 } from 'node:net';
+import { AppError } from '@parley/kit';
+
+/** Keys that are remembered; of more, the one that was seen first is forgotten. */
+const mostKeys = 100_000;
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+/** Token buckets: `perMinute` at once, and that many a minute after. */
+export class RateLimit {
+  readonly #perMinute: number;
+  readonly #mostKeys: number;
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(perMinute: number, keys = mostKeys) {
+    this.#perMinute = perMinute;
+    this.#mostKeys = keys;
+  }
+
+  /** Takes one. @returns 0, or in how many milliseconds there is one to take. */
+  take(key: string, now = Date.now()): number {
+    const bucket = this.#bucket(key, now);
+    if (bucket.tokens < 1) return Math.ceil(((1 - bucket.tokens) / this.#perMinute) * 60_000);
+    bucket.tokens -= 1;
+    return 0;
+  }
+
+  /** Gives one back: what it was for did not count. */
+  giveBack(key: string): void {
+    const bucket = this.#buckets.get(key);
+    if (bucket) bucket.tokens = Math.min(this.#perMinute, bucket.tokens + 1);
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  #bucket(key: string, now: number): Bucket {
+    const known = this.#buckets.get(key);
+    const tokens = known
+      ? Math.min(this.#perMinute, known.tokens + (Math.max(0, now - known.at) * this.#perMinute) / 60_000)
+      : this.#perMinute;
+    const bucket = { tokens, at: now };
+    // Seen last, forgotten last.
+    this.#buckets.delete(key);
+    if (this.#buckets.size >= this.#mostKeys) this.#buckets.delete(this.#buckets.keys().next().value as string);
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+}
+
+export interface SignInRates {
+  signInsPerUsername: number;
+  signInsPerAddress: number;
+}
+
+/** The limits of one process. Behind several, a guesser gets as many times more: still nothing against argon2id. */
+export class SignInLimits {
+  readonly #names: RateLimit;
+  readonly #addresses: RateLimit;
+
+  constructor({ signInsPerUsername, signInsPerAddress }: SignInRates) {
+    this.#names = new RateLimit(signInsPerUsername);
+    this.#addresses = new RateLimit(signInsPerAddress);
+  }
+
+  /** Counts a call from this address. @throws AppError RESOURCE_EXHAUSTED with when to try again. */
+  fromAddress(address: string): void {
+    const retryAfterMs = this.#addresses.take(address);
+    if (retryAfterMs > 0) throw tooMany('from this address', retryAfterMs);
+  }
+
+  /** Counts a sign-in until it has succeeded. @throws AppError RESOURCE_EXHAUSTED with when to try again. */
+  asUsername(username: string): void {
+    const retryAfterMs = this.#names.take(username.toLowerCase());
+    if (retryAfterMs > 0) throw tooMany('that failed for this username', retryAfterMs);
+  }
+
+  succeeded(username: string): void {
+    this.#names.giveBack(username.toLowerCase());
+  }
+}
+
+const tooMany = (which: string, retryAfterMs: number) =>
+  new AppError('RESOURCE_EXHAUSTED', `too many sign-ins ${which}: try again in ${Math.ceil(retryAfterMs / 1000)} s`, {
+    retryAfterMs,
+    reason: 'SIGN_IN_RATE',
+  });
+
+/** Whom a peer's address stands for: an IPv4 address, or the /64 of an IPv6 one, since every host has as many as it likes. */
+export function addressOf(peer: string): string {
+  const host = (peer.split(',')[0] ?? '').trim();
+  const bare = /^\[(.+)\](?::\d+)?$/.exec(host)?.[1] ?? (isIPv6(host) ? host : host.replace(/:\d+$/, ''));
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1];
+  if (mapped !== undefined) return mapped;
+  return isIPv6(bare) ? network(bare) : bare.slice(0, 64);
+}
+
+/** The first four groups of an IPv6 address. */
+function network(address: string): string {
+  const [head = '', tail] = (address.split('%')[0] ?? '').toLowerCase().split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
+  const groups = [...before, ...new Array<string>(Math.max(0, zeros)).fill('0'), ...after];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}
