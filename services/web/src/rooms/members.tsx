@@ -1,0 +1,41 @@
+import type { RoomState } from '@parley/client';
+import { Avatar } from '../parts/avatar.tsx';
+import { Icon } from '../parts/icon.tsx';
+import type { Person } from './actions.tsx';
+import { roving } from './roving.ts';
+
+/** Who is here now: beside the conversation, or over it on a small screen. */
+export function Members(props: { room: RoomState; onPerson: (person: Person) => void; onClose: () => void }) {
+  const { room, onPerson, onClose } = props;
+  const people = [...room.members].map(([userId, name]) => ({ userId, username: name || userId }));
+  people.sort((a, b) => a.username.localeCompare(b.username));
+  return (
+    <aside class="members" aria-label="Who is here" onKeyDown={(event) => event.key === 'Escape' && onClose()}>
+      <header class="members-head">
+        <h2>Here now</h2>
+        <button type="button" class="round close" onClick={onClose} aria-label="Close">
+          <Icon name="close" />
+        </button>
+      </header>
+      <ul onKeyDown={roving}>
+        {people.slice(0, 500).map((person, index) => (
+          <li key={person.userId}>
+            <button
+              type="button"
+              class="member"
+              tabIndex={index === 0 ? 0 : -1}
+              onClick={() => onPerson(person)}
+              data-user={person.userId}
+              data-testid="member"
+            >
+              <Avatar id={person.userId} name={person.username} />
+              <span class="who">{person.username}</span>
+              {person.userId === room.me && <small>you</small>}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {people.length > 500 && <p class="quiet">and {(people.length - 500).toLocaleString()} more</p>}
+    </aside>
+  );
+}

@@ -1,0 +1,173 @@
+import { type ChatMessage, type Pending, type RoomState, sequenceOf, visiblePending } from '@parley/client';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { Icon } from '../parts/icon.tsx';
+import { dismiss, markRead, readOlder, retry } from '../state/chat.ts';
+import type { Person } from './actions.tsx';
+import { Block } from './block.tsx';
+import { PendingRow } from './rows.tsx';
+
+interface Props {
+  room: RoomState;
+  newFrom?: number | undefined;
+  onPerson: (person: Person) => void;
+}
+
+const nearPx = 120;
+const lostText: Record<string, string> = {
+  HISTORY_LOST_TRIMMED: 'Some messages between here and there are no longer kept.',
+  HISTORY_LOST_EPOCH_CHANGED: 'The server lost this room’s history. What is above is only on your screen.',
+};
+
+/** The conversation: stays at the end while one is there, and where one reads when one is not. */
+export function MessageLog({ room, newFrom, onPerson }: Props) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  const heightBefore = useRef(0);
+  const firstBefore = useRef<string | undefined>(undefined);
+  const [missed, setMissed] = useState(0);
+  const [reading, setReading] = useState(false);
+  const pending = visiblePending(room);
+  const last = room.messages.at(-1)?.id;
+  const mine = pending.at(-1)?.key;
+
+  // What one has typed oneself is always shown.
+  useLayoutEffect(() => {
+    if (mine) atEnd.current = true;
+  }, [mine]);
+
+  useLayoutEffect(() => {
+    const element = scroller.current!;
+    const first = room.messages[0]?.id;
+    if (atEnd.current) element.scrollTop = element.scrollHeight;
+    else if (first !== firstBefore.current) element.scrollTop += element.scrollHeight - heightBefore.current;
+    firstBefore.current = first;
+    heightBefore.current = element.scrollHeight;
+  }, [room.messages, room.earlier, pending.length, room.roomId]);
+
+  useEffect(() => {
+    if (atEnd.current) setMissed(0);
+    else setMissed((count) => count + 1);
+    const read = () => document.visibilityState === 'visible' && atEnd.current && markRead(room.roomId);
+    read();
+    document.addEventListener('visibilitychange', read);
+    return () => document.removeEventListener('visibilitychange', read);
+  }, [last, room.phase]);
+
+  useEffect(() => {
+    const element = scroller.current!;
+    const stay = new ResizeObserver(() => {
+      if (atEnd.current) element.scrollTop = element.scrollHeight;
+    });
+    stay.observe(element);
+    return () => stay.disconnect();
+  }, []);
+
+  const scrolled = () => {
+    const element = scroller.current!;
+    atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearPx;
+    if (atEnd.current && missed > 0) setMissed(0);
+    if (atEnd.current) markRead(room.roomId);
+    if (element.scrollTop > nearPx * 3 || reading || room.fromStart || room.phase !== 'open') return;
+    setReading(true);
+    void readOlder(room.roomId).finally(() => setReading(false));
+  };
+  const toEnd = () => {
+    atEnd.current = true;
+    setMissed(0);
+    scroller.current!.scrollTop = scroller.current!.scrollHeight;
+  };
+
+  return (
+    <div class="log-frame">
+      <section
+        class="log"
+        ref={scroller}
+        onScroll={scrolled}
+        onKeyDown={moveBetweenMessages}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
+        tabIndex={0}
+        aria-label="Messages"
+      >
+        <div class="log-top">{topText(room, reading)}</div>
+        {room.earlier.length > 0 && (
+          <Blocks messages={room.earlier} me={room.me} removed={room.removed} onPerson={onPerson} />
+        )}
+        {room.lost && room.earlier.length > 0 && (
+          <p class="lost" role="alert" data-testid="history-lost">
+            {lostText[room.lost] ?? 'Some history was lost.'}
+          </p>
+        )}
+        <div role="log" aria-live="polite" aria-busy={room.phase !== 'open'}>
+          <Blocks messages={room.messages} me={room.me} removed={room.removed} newFrom={newFrom} onPerson={onPerson} />
+          {pending.map((one: Pending) => (
+            <PendingRow
+              key={one.key}
+              pending={one}
+              onRetry={() => retry(room.roomId, one.key)}
+              onDismiss={() => dismiss(room.roomId, one.key)}
+            />
+          ))}
+        </div>
+      </section>
+      {missed > 0 && (
+        <button type="button" class="to-bottom" onClick={toEnd} data-testid="to-bottom">
+          <Icon name="down" /> New messages
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface BlocksProps {
+  messages: readonly ChatMessage[];
+  me: string;
+  removed: ReadonlySet<string>;
+  newFrom?: number | undefined;
+  onPerson: (person: Person) => void;
+}
+
+const blockSize = 64;
+
+/** Messages in blocks by their sequence: a new one redraws the last block, however many there are. */
+function Blocks({ messages, ...rest }: BlocksProps) {
+  const blocks: ChatMessage[][] = [];
+  let number = -1;
+  for (const message of messages) {
+    const its = Math.floor(sequenceOf(message) / blockSize);
+    if (its !== number) blocks.push([]);
+    number = its;
+    blocks.at(-1)!.push(message);
+  }
+  return (
+    <>
+      {blocks.map((block, index) => (
+        <Block
+          key={`${block[0]!.epoch}.${Math.floor(sequenceOf(block[0]!) / blockSize)}`}
+          messages={block}
+          previous={blocks[index - 1]?.at(-1)}
+          {...rest}
+        />
+      ))}
+    </>
+  );
+}
+
+function topText(room: RoomState, reading: boolean): string {
+  if (reading || (room.phase !== 'open' && room.messages.length === 0)) return 'Reading the history…';
+  if (room.messages.length === 0) return 'Nobody has said anything yet.';
+  return room.fromStart || sequenceOf(room.messages[0]!) <= 1 ? 'This is as far back as it goes.' : '';
+}
+
+/** Arrow keys go from message to message once one is among them. */
+function moveBetweenMessages(event: KeyboardEvent): void {
+  if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
+  const list = event.currentTarget as HTMLElement;
+  const rows = [...list.querySelectorAll<HTMLElement>('.row')];
+  const at = rows.indexOf((document.activeElement as HTMLElement).closest<HTMLElement>('.row')!);
+  if (at < 0 && document.activeElement !== list) return;
+  event.preventDefault();
+  const to = at < 0 ? rows.length - 1 : at + (event.key === 'ArrowUp' ? -1 : 1);
+  const next = rows[to];
+  if (next) next.focus();
+  else if (to >= rows.length) document.querySelector<HTMLElement>('.composer textarea')?.focus();
+}

@@ -1,0 +1,101 @@
+import { emptyRoom, type RoomState } from '@parley/client';
+import { useState } from 'preact/hooks';
+import { Icon } from '../parts/icon.tsx';
+import { enter, leaveRoom } from '../state/chat.ts';
+import { sentence } from '../state/problem-text.ts';
+import { go, hashOf } from '../state/routes.ts';
+import { appState, useApp } from '../state/store.ts';
+import { type Person, PersonActions } from './actions.tsx';
+import { Composer } from './composer.tsx';
+import { Members } from './members.tsx';
+import { MessageLog } from './message-log.tsx';
+
+export function RoomPage({ roomId }: { roomId: string }) {
+  const { open, rooms } = useApp();
+  const [showsMembers, setShowsMembers] = useState(false);
+  const [person, setPerson] = useState<Person>();
+  const room = open.get(roomId) ?? emptyRoom(roomId);
+  const info = rooms.find(({ id }) => id === roomId);
+  return (
+    <main class="room" aria-label={info?.name || roomId} data-members={showsMembers ? 'shown' : 'hidden'}>
+      <header class="room-head">
+        <a class="round back" href={hashOf({ page: 'rooms' })} aria-label="All rooms">
+          <Icon name="back" />
+        </a>
+        <div class="room-title">
+          <h1 class="display">{info?.name || roomId}</h1>
+          {info?.topic && <p class="quiet">{info.topic}</p>}
+        </div>
+        <button
+          type="button"
+          class="round with-count"
+          aria-pressed={showsMembers}
+          aria-label={`${room.members.size} here`}
+          title="Who is here"
+          onClick={() => setShowsMembers(!showsMembers)}
+          data-testid="members"
+        >
+          <Icon name="people" /> <span aria-hidden="true">{room.members.size}</span>
+        </button>
+        <button
+          type="button"
+          class="round"
+          aria-label="Leave this room"
+          title="Leave this room"
+          onClick={() => leave(roomId)}
+          data-testid="leave"
+        >
+          <Icon name="leave" />
+        </button>
+      </header>
+      <div class="room-body">
+        {room.phase === 'refused' ? (
+          <Refused room={room} />
+        ) : (
+          <MessageLog room={room} newFrom={appState().newFrom.get(roomId)} onPerson={setPerson} />
+        )}
+        <Members room={room} onPerson={setPerson} onClose={() => setShowsMembers(false)} />
+      </div>
+      <Typing room={room} />
+      <Composer roomId={roomId} name={info?.name || roomId} disabled={info?.archived ?? false} />
+      {person && <PersonActions roomId={roomId} person={person} onClose={() => setPerson(undefined)} />}
+    </main>
+  );
+}
+
+function leave(roomId: string) {
+  leaveRoom(roomId);
+  go({ page: 'rooms' });
+}
+
+function Refused({ room }: { room: RoomState }) {
+  return (
+    <div class="refused" role="alert">
+      <p class="display">This room is closed to you</p>
+      <p>{sentence(room.error?.message ?? 'the server refused it')}</p>
+      <button type="button" onClick={() => enter(room.roomId)}>
+        Try again
+      </button>
+    </div>
+  );
+}
+
+function Typing({ room }: { room: RoomState }) {
+  const names = room.typing.map(({ username }) => username);
+  const text = names.length === 0 ? '' : names.length > 3 ? 'Several people are typing' : `${listOf(names)} typing`;
+  return (
+    <p class="typing" data-testid="typing" aria-live="off">
+      {text && (
+        <>
+          {text}
+          <span class="ellipsis" aria-hidden="true" />
+        </>
+      )}
+    </p>
+  );
+}
+
+function listOf(names: readonly string[]): string {
+  const list = new Intl.ListFormat('en').format(names);
+  return `${list} ${names.length === 1 ? 'is' : 'are'}`;
+}

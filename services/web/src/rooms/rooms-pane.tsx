@@ -1,0 +1,122 @@
+import type { RoomInfo } from '@parley/client';
+import { Avatar } from '../parts/avatar.tsx';
+import { ConnectionState } from '../parts/connection-state.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { Mark } from '../parts/mark.tsx';
+import { ThemeButton } from '../parts/theme-button.tsx';
+import { end, readRooms } from '../state/chat.ts';
+import { hashOf } from '../state/routes.ts';
+import { leave } from '../state/sign-in.ts';
+import { appState, change, useApp } from '../state/store.ts';
+import { roving } from './roving.ts';
+
+export function RoomsPane() {
+  const { rooms, route, me } = useApp();
+  const here = route.page === 'room' ? route.roomId : undefined;
+  return (
+    <nav class="rooms-pane" aria-label="Rooms">
+      <header class="pane-head">
+        <span class="wordmark">
+          <Mark /> Parley
+        </span>
+        <ThemeButton />
+      </header>
+      <button type="button" class="jump" onClick={() => change({ dialog: 'switcher' })} data-testid="switcher">
+        <Icon name="search" /> <span>Find or open a room</span> <kbd>Ctrl K</kbd>
+      </button>
+      <ul class="rooms" onKeyDown={roving}>
+        {withHere(rooms, here).map((room, index) => (
+          <RoomItem key={room.id} room={room} here={room.id === here} first={here ? room.id === here : index === 0} />
+        ))}
+      </ul>
+      <RoomsProblem />
+      <footer class="pane-foot">
+        {!me?.guest && (
+          <a
+            class="foot-link"
+            href={hashOf({ page: 'orders' })}
+            aria-current={route.page === 'orders' ? 'page' : undefined}
+            data-testid="orders-link"
+          >
+            <Icon name="bag" /> Orders
+          </a>
+        )}
+        <ConnectionState />
+        <div class="me">
+          <Avatar id={me?.userId ?? ''} name={me?.username ?? ''} />
+          <span class="who">
+            {me?.username} {me?.guest && <small>guest</small>}
+          </span>
+          <button
+            type="button"
+            class="round"
+            onClick={logout}
+            aria-label="Log out"
+            title="Log out"
+            data-testid="logout"
+          >
+            <Icon name="leave" />
+          </button>
+        </div>
+      </footer>
+    </nav>
+  );
+}
+
+function RoomItem({ room, here, first }: { room: RoomInfo; here: boolean; first: boolean }) {
+  const unread = appState().open.get(room.id)?.unread ?? Number(room.unread);
+  const shown = here ? 0 : unread;
+  return (
+    <li>
+      <a
+        class="room-item"
+        href={hashOf({ page: 'room', roomId: room.id })}
+        aria-current={here ? 'page' : undefined}
+        tabIndex={first ? 0 : -1}
+        data-room={room.id}
+        data-unread={shown}
+        data-testid="room-item"
+      >
+        <span class="room-name">{room.name || room.id}</span>
+        {room.private && <small class="tag">private</small>}
+        {room.archived && <small class="tag">archived</small>}
+        {shown > 0 && (
+          <span class="unread">
+            <span class="hidden">unread: </span>
+            {shown > 99 ? '99+' : shown}
+          </span>
+        )}
+        {room.topic && <span class="topic">{room.topic}</span>}
+      </a>
+    </li>
+  );
+}
+
+function RoomsProblem() {
+  const { rooms, roomsRead, roomsProblem } = useApp();
+  if (rooms.length > 0) return null;
+  if (roomsProblem)
+    return (
+      <p class="pane-note">
+        {roomsProblem}{' '}
+        <button type="button" class="link" onClick={() => void readRooms()}>
+          Try again
+        </button>
+      </p>
+    );
+  return <p class="pane-note">{roomsRead ? 'There are no rooms yet.' : 'Reading the rooms…'}</p>;
+}
+
+/** The room that is open is in the list from the first moment on. */
+function withHere(rooms: readonly RoomInfo[], here: string | undefined): readonly RoomInfo[] {
+  if (!here || rooms.some(({ id }) => id === here)) return rooms;
+  const none = { user_count: 0, created_at: '', topic: '', private: false, archived: false, cursor: '', unread: '0' };
+  return [{ id: here, name: here, ...none }, ...rooms];
+}
+
+function logout() {
+  const { me } = appState();
+  void leave(me);
+  end();
+  location.hash = '#/';
+}

@@ -1,0 +1,102 @@
+import type { ChatMessage, Pending } from '@parley/client';
+import { Avatar, hueOf } from '../parts/avatar.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { sentence } from '../state/problem-text.ts';
+import type { Person } from './actions.tsx';
+import { fullText, timeText } from './days.ts';
+
+interface MessageProps {
+  message: ChatMessage;
+  own: boolean;
+  continues: boolean;
+  removed: boolean;
+  onPerson: (person: Person) => void;
+}
+
+export function MessageRow({ message, own, continues, removed, onPerson }: MessageProps) {
+  const { id, user_id: userId, username, content, timestamp, sequence } = message;
+  const name = username || userId;
+  return (
+    <article
+      class={`row ${own ? 'own' : ''} ${continues ? 'continues' : ''}`}
+      tabIndex={-1}
+      aria-label={`${name}, ${timeText(timestamp)}`}
+      data-testid="message"
+      data-id={id}
+      data-sequence={sequence}
+      data-state={removed ? 'removed' : 'sent'}
+    >
+      {!own && !continues && <Avatar id={userId} name={name} />}
+      {!continues && (
+        <p class="row-head">
+          {!own && (
+            <span class="who" data-hue={hueOf(userId)}>
+              {name}
+            </span>
+          )}
+          <time dateTime={timestamp} title={fullText(timestamp)}>
+            {timeText(timestamp)}
+          </time>
+        </p>
+      )}
+      {removed ? <p class="text removed">This message was removed.</p> : <p class="text">{content}</p>}
+      {!removed && (
+        <button
+          type="button"
+          class="row-menu"
+          tabIndex={-1}
+          aria-label={`More about the message of ${name}`}
+          onClick={() => onPerson({ userId, username: name, message })}
+          data-testid="message-menu"
+        >
+          <Icon name="more" />
+        </button>
+      )}
+    </article>
+  );
+}
+
+interface PendingProps {
+  pending: Pending;
+  onRetry: () => void;
+  onDismiss: () => void;
+}
+
+/** One's own message on its way: there at once, and honest about not having arrived. */
+export function PendingRow({ pending, onRetry, onDismiss }: PendingProps) {
+  const failed = pending.state === 'failed';
+  const state = failed ? 'failed' : pending.state === 'acknowledged' ? 'sent' : 'sending';
+  return (
+    <article class="row own" tabIndex={-1} data-testid="message" data-state={state} aria-label="Your message">
+      <p class="row-head">
+        <time>{failed ? 'Not sent' : state === 'sent' ? timeText(pending.at) : 'Sending…'}</time>
+      </p>
+      <p class="text">{pending.content}</p>
+      {failed && (
+        <p class="failure" role="alert">
+          <span>{sentence(pending.error?.message ?? 'it was refused')}</span>
+          <button type="button" class="link" onClick={onRetry} data-testid="retry">
+            Try again
+          </button>
+          <button type="button" class="link" onClick={onDismiss} data-testid="dismiss">
+            Discard
+          </button>
+        </p>
+      )}
+    </article>
+  );
+}
+
+export function NoticeRow({ message }: { message: ChatMessage }) {
+  const { type, username, user_id: userId, content } = message;
+  const name = username || userId;
+  // The message that was removed says so itself.
+  if (type === 'MESSAGE_TYPE_REMOVED') return null;
+  const text =
+    type === 'MESSAGE_TYPE_JOIN' ? `${name} joined` : type === 'MESSAGE_TYPE_LEAVE' ? `${name} left` : content;
+  return (
+    <p class="notice" data-kind={type} data-testid="notice">
+      {text}
+    </p>
+  );
+}

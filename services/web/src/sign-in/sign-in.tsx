@@ -1,0 +1,155 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Mark } from '../parts/mark.tsx';
+import { ThemeButton } from '../parts/theme-button.tsx';
+import { begin } from '../state/chat.ts';
+import { problemText } from '../state/problem-text.ts';
+import { comeAsGuest, login, register } from '../state/sign-in.ts';
+import { type Me, useApp } from '../state/store.ts';
+
+type Mode = 'login' | 'register' | 'guest';
+
+const words: Record<Mode, { title: string; submit: string }> = {
+  login: { title: 'Welcome back', submit: 'Log in' },
+  register: { title: 'Make an account', submit: 'Create account' },
+  guest: { title: 'Come as a guest', submit: 'Go on as a guest' },
+};
+
+export function SignIn() {
+  const { notice } = useApp();
+  const [mode, setMode] = useState<Mode>('login');
+  const [problem, setProblem] = useState('');
+  const [busy, setBusy] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+
+  useEffect(() => form.current?.querySelector('input')?.focus(), [mode]);
+
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    setProblem('');
+    try {
+      begin(await enter(mode, new FormData(form.current!)));
+    } catch (error) {
+      setProblem(problemText(error));
+      setBusy(false);
+      form.current?.querySelector('input')?.focus();
+    }
+  };
+  const choose = (next: Mode) => () => {
+    setMode(next);
+    setProblem('');
+  };
+
+  return (
+    <main class="sign-in">
+      <header class="sign-in-head">
+        <span class="wordmark">
+          <Mark /> Parley
+        </span>
+        <ThemeButton />
+      </header>
+      <section class="pitch" aria-hidden="true">
+        <p class="display">
+          Say it once.
+          <br />
+          It arrives once.
+        </p>
+        <p class="quiet">In order, on every screen, whatever happens in between.</p>
+      </section>
+      <form class="card" ref={form} onSubmit={submit} aria-labelledby="sign-in-title">
+        <div class="tabs">
+          <Tab is="login" of={mode} onClick={choose('login')} label="Log in" />
+          <Tab is="register" of={mode} onClick={choose('register')} label="Register" />
+          <Tab is="guest" of={mode} onClick={choose('guest')} label="Guest" />
+        </div>
+        <h1 id="sign-in-title" class="display">
+          {words[mode].title}
+        </h1>
+        {(problem || notice) && (
+          <p class="problem" role="alert" data-testid="sign-in-problem">
+            {problem || notice}
+          </p>
+        )}
+        <Fields mode={mode} />
+        <button
+          type="submit"
+          class="primary"
+          disabled={busy}
+          data-testid={mode === 'guest' ? 'guest-submit' : 'submit'}
+        >
+          {busy ? 'One moment…' : words[mode].submit}
+        </button>
+      </form>
+    </main>
+  );
+}
+
+function Tab({ is, of, label, onClick }: { is: Mode; of: Mode; label: string; onClick: () => void }) {
+  const id = is === 'guest' ? 'guest' : `mode-${is}`;
+  return (
+    <button type="button" class="tab" aria-pressed={is === of} onClick={onClick} data-testid={id}>
+      {label}
+    </button>
+  );
+}
+
+function Fields({ mode }: { mode: Mode }) {
+  const isNew = mode === 'register';
+  return (
+    <>
+      <label class="field">
+        <span>{mode === 'guest' ? 'What to call you' : 'Username'}</span>
+        <input
+          key={mode}
+          name="username"
+          required
+          maxLength={50}
+          autoComplete={mode === 'guest' ? 'nickname' : 'username'}
+          autoCapitalize="none"
+          spellcheck={false}
+          data-testid={mode === 'guest' ? 'guest-name' : 'username'}
+        />
+      </label>
+      {isNew && (
+        <label class="field">
+          <span>E-mail</span>
+          <input name="email" type="email" required autoComplete="email" data-testid="email" />
+        </label>
+      )}
+      {isNew && (
+        <label class="field">
+          <span>
+            Full name <small>if you like</small>
+          </span>
+          <input name="full_name" autoComplete="name" data-testid="full-name" />
+        </label>
+      )}
+      {mode !== 'guest' && (
+        <label class="field">
+          <span>Password</span>
+          <input
+            name="password"
+            type="password"
+            required
+            autoComplete={isNew ? 'new-password' : 'current-password'}
+            data-testid="password"
+          />
+        </label>
+      )}
+      {mode === 'guest' && <p class="quiet">Guests see public rooms. Orders and private rooms need an account.</p>}
+    </>
+  );
+}
+
+async function enter(mode: Mode, form: FormData): Promise<Me> {
+  const text = (name: string) => String(form.get(name) ?? '');
+  const username = text('username').trim();
+  if (mode === 'guest') return comeAsGuest(username);
+  if (mode === 'login') return login(username, text('password'));
+  return register({
+    username,
+    email: text('email').trim(),
+    full_name: text('full_name').trim(),
+    password: text('password'),
+  });
+}

@@ -1,0 +1,18 @@
+import { ParleyError } from '@parley/client';
+
+/** What went wrong, as a sentence for the person in front of the page. */
+export function problemText(error: unknown): string {
+  if (!(error instanceof ParleyError)) return 'Something went wrong in this page. Reload it and try again.';
+  if (error.code === 'UNAVAILABLE')
+    return 'The server cannot be reached. Check your network, or try again in a moment.';
+  if (error.code === 'PERMISSION_DENIED') return `That is not yours to do: ${error.message}.`;
+  const { retryAfterMs } = error.details;
+  if (error.code === 'RESOURCE_EXHAUSTED' && retryAfterMs)
+    return `Too many tries: wait ${Math.ceil(retryAfterMs / 1000)} s and try again.`;
+  return sentence(error.message);
+}
+
+export function sentence(text: string): string {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}
