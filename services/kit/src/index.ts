@@ -1,6 +1,7 @@
 export * from './auth/caller.ts';
 export * from './auth/keys.ts';
 export * from './auth/tokens.ts';
+export { Batch, type BatchSettings, type RunBatch } from './batch.ts';
 export { type DataFolder, openDataFolder } from './database/data-folder.ts';
 export { Database, type DatabaseSettings } from './database/database.ts';
 export { migrate, type SchemaHistory } from './database/migrations.ts';
@@ -8,6 +9,7 @@ export * from './errors.ts';
 export { createLog, type Logger, logLevels, silentLog } from './log.ts';
 export * from './metrics.ts';
 export { type OperationsServer, portError, Readiness, type ReadinessCheck, serveOperations } from './operations.ts';
+export { repeat } from './repeat.ts';
 export type { Access, AuthMode } from './rpc/access.ts';
 export {
   type CallSettings,
@@ -26,6 +28,7 @@ export {
   methodsOf,
   packageDefinition,
 } from './rpc/definitions.ts';
+export { frame, unframe, writePrefix } from './rpc/framing.ts';
 export * from './rpc/implementation.ts';
 export { defaultServerOptions, RpcServer, type ServerSettings } from './rpc/server.ts';
 export { fromServiceError, toStatus } from './rpc/status.ts';

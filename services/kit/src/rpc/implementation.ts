@@ -8,14 +8,22 @@ import type { CallContext } from './context.ts';
 export interface Outgoing<T> {
   /** Sends a message, or bytes that are one already: encode once, write to many. @param flushed called once they left for the network. */
   write(message: T | Buffer, flushed?: () => void): void;
+  /**
+   * Sends bytes that are whole gRPC messages already, each behind its five bytes of prefix (see framing.ts): any number
+   * of messages is one write, and one buffer serves every reader without being copied for each.
+   */
+  writeFramed(framed: Buffer, flushed?: () => void): void;
   /** Bytes and objects written and not yet flushed. */
   readonly pendingWrites: number;
 }
 
 /** A request stream. */
 export interface Incoming<T> {
-  /** Calls `on` for every message, in order; a promise holds the next ones back. Resolves when the caller has ended his side. */
-  each(on: (message: T) => undefined | Promise<void>): Promise<void>;
+  /**
+   * Calls `on` for every message, in order; a promise holds the next ones back. Resolves when the caller has ended his side.
+   * @param decode for hot paths: reads the messages that it knows, and answers undefined for all others
+   */
+  each(on: (message: T) => undefined | Promise<void>, decode?: (bytes: Buffer) => T | undefined): Promise<void>;
 }
 
 export type UnaryHandler<I, O> = (request: I, context: CallContext) => Promise<O | Buffer> | O | Buffer;

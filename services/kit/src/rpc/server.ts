@@ -26,6 +26,7 @@ import { extractTrace, inSpan, SpanKind, tracingEnabled } from '../tracing.ts';
 import { type AuthMode, checkAccess } from './access.ts';
 import type { CallContext } from './context.ts';
 import { type Method, methodsOf, packageDefinition } from './definitions.ts';
+import { frame, framedWriter } from './framing.ts';
 import type { Incoming, Outgoing, ServedService } from './implementation.ts';
 import { toStatus } from './status.ts';
 
@@ -209,11 +210,11 @@ export class RpcServer implements AsyncDisposable {
       callback(null, await handler(method.decodeRequest((call as ServerUnaryCall<Buffer, unknown>).request), context));
     } else if (method.kind === 'server_stream') {
       const stream = call as ServerWritableStream<Buffer, unknown>;
-      await handler(method.decodeRequest(stream.request), context, outgoing(stream));
+      await handler(method.decodeRequest(stream.request), context, outgoing(stream, method));
       if (!stream.cancelled) stream.end();
     } else {
       const stream = call as ServerDuplexStream<Buffer, unknown>;
-      await handler(incoming(stream, method, context.signal), context, outgoing(stream));
+      await handler(incoming(stream, method, context.signal), context, outgoing(stream, method));
       if (!stream.cancelled) stream.end();
     }
   }
@@ -275,25 +276,31 @@ class LiveCall {
 
 function outgoing(
   stream: ServerWritableStream<Buffer, unknown> | ServerDuplexStream<Buffer, unknown>,
+  method: Method,
 ): Outgoing<unknown> {
   let pendingWrites = 0;
+  const write = framedWriter(stream);
+  const writeFramed = (framed: Buffer, flushed?: () => void) => {
+    pendingWrites++;
+    write(framed, () => {
+      pendingWrites--;
+      flushed?.();
+    });
+  };
   return {
     get pendingWrites() {
       return pendingWrites;
     },
     write(message, flushed) {
-      pendingWrites++;
-      stream.write(message, () => {
-        pendingWrites--;
-        flushed?.();
-      });
+      writeFramed(frame(Buffer.isBuffer(message) ? message : method.encodeResponse(message as object)), flushed);
     },
+    writeFramed,
   };
 }
 
 function incoming(stream: ServerDuplexStream<Buffer, unknown>, method: Method, signal: AbortSignal): Incoming<unknown> {
   return {
-    each(on) {
+    each(on, decode) {
       return new Promise<void>((resolve, reject) => {
         const fail = (error: unknown) => {
           stream.pause();
@@ -302,7 +309,7 @@ function incoming(stream: ServerDuplexStream<Buffer, unknown>, method: Method, s
         signal.addEventListener('abort', () => fail(signal.reason), { once: true });
         stream.on('data', (bytes: Buffer) => {
           try {
-            const wait = on(method.decodeRequest(bytes));
+            const wait = on(decode?.(bytes) ?? method.decodeRequest(bytes));
             if (wait === undefined) return;
             stream.pause();
             wait.then(() => stream.resume(), fail);
