@@ -149,6 +149,8 @@ describe('parley_weighted', () => {
   it('loses no call when servers drain one after the other', async () => {
     const old = await fleet('old1', 'old2', 'old3');
     const fresh = await fleet('new1', 'new2', 'new3');
+    // Calls take a while, so that every drain finds some under way.
+    for (const server of [...old, ...fresh]) server.delayMs = 10;
     const { target, change } = script(backend('a', 1, old));
     using client = new EchoClient(target);
     await client.say();

@@ -83,7 +83,8 @@ export class Child {
   pick(args: experimental.PickArgs): experimental.PickResult {
     const result = this.#leaf.getPicker().pick(args);
     if (result.pickResultType !== experimental.PickResultType.COMPLETE) return result;
-    return { ...result, onCallStarted: this.#callStarted, onCallEnded: this.#callEnded };
+    const { pickResultType, subchannel, status } = result;
+    return { pickResultType, subchannel, status, onCallStarted: this.#callStarted, onCallEnded: this.#callEnded };
   }
 
   readonly #callStarted = (): void => {

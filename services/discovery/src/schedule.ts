@@ -40,6 +40,7 @@ export class Schedule {
 
   /** The index of the entry to use next. O(log n). */
   next(): number {
+    if (this.#weights.length === 1) return 0;
     while (this.#waiting.size > 0 && this.#waiting.smallest <= this.#slot) {
       const entry = this.#waiting.pop();
       this.#eligible.push(entry, this.#deadline(entry));

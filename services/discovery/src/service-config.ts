@@ -1,5 +1,5 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { type BalancerOptions, balancerName } from './balancer-config.ts';
+import { BalancerConfig, type BalancerOptions } from './balancer-config.ts';
 
 /** What the service config has to know of a method. */
 export interface MethodPolicy {
@@ -44,6 +44,7 @@ export function policiesOf(service: Record<string, MethodShape>): MethodPolicy[]
  * idempotent methods answered UNAVAILABLE, with a budget: when about one call in ten fails, retrying stops until it is
  * better, so that retries never finish off a service that is overloaded.
  * (Durations are objects: grpc-js reads the string 1.5s as 1 s and 5 ns.)
+ * @throws Error for balancer settings that are not allowed, which grpc-js would answer with pick_first and no word
  */
 export function serviceConfig(policy: ClientPolicy): string {
   const { methods, timeoutMs = 10_000, maxAttempts = 4, balancer = {} } = policy;
@@ -57,7 +58,7 @@ export function serviceConfig(policy: ClientPolicy): string {
     };
   });
   return JSON.stringify({
-    loadBalancingConfig: [{ [balancerName]: balancer }],
+    loadBalancingConfig: [new BalancerConfig(balancer).toJsonObject()],
     methodConfig,
     retryThrottling: { maxTokens: 100, tokenRatio: 0.1 },
   });

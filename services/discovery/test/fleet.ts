@@ -38,7 +38,7 @@ export class EchoServer implements AsyncDisposable {
     this.name = name;
   }
 
-  static async start(name: string, port = 0): Promise<EchoServer> {
+  static async start(name: string, host = '127.0.0.1'): Promise<EchoServer> {
     const echo = new EchoServer(name);
     echo.#server.addService({ say: { ...say, ...codec }, watch: { ...watch, ...codec } } as never, {
       say: (_call: unknown, answer: (error: Partial<ServiceError> | null, value?: Buffer) => void) =>
@@ -46,7 +46,7 @@ export class EchoServer implements AsyncDisposable {
       watch: (call: { write(value: Buffer): void }) => call.write(Buffer.from(name)),
     });
     echo.port = await new Promise((resolve, reject) => {
-      echo.#server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
+      echo.#server.bindAsync(`${host}:0`, ServerCredentials.createInsecure(), (error, bound) =>
         error ? reject(error) : resolve(bound),
       );
     });
