@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { isApiError } from './api-error.ts';
 import { type Logger, silent } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { monotonicMs } from './timing.ts';
@@ -79,6 +80,8 @@ function retry(
   else queue.addRateLimited(key);
   const failures = queue.failures(key);
   // Once in full, then at each doubling: an outage of an hour is not a log of 10,000 lines per room.
-  const level = (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
+  // A conflict is how it should be: the object has changed, and the retry sees it as it is.
+  const loud = (failures & (failures - 1)) === 0 && !isApiError(error, 409);
+  const level = loud ? 'warn' : 'debug';
   log[level]({ controller: name, key, failures, final, error: String(error) }, 'reconcile.failed');
 }

@@ -1,0 +1,340 @@
+import { readFile } from 'node:fs/promises';
+import { silentLog } from '@parley/kit';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ChatRoom } from '../api/index.ts';
+import { LEASE_NAME, Operator, type OperatorOptions } from '../operator.ts';
+import { createMetrics, findCondition, type Metrics } from '../runtime/index.ts';
+import { ChatServer } from '../testing/chat-server.ts';
+import { type Cluster, startCluster } from '../testing/cluster.ts';
+import { until } from '../testing/until.ts';
+
+const path = '/apis/parley.dev/v1alpha1/namespaces/default/chatrooms';
+const merge = { contentType: 'application/merge-patch+json' };
+
+let cluster: Cluster;
+let chat: ChatServer;
+let operator: Operator;
+let metrics: Metrics;
+let stop: AbortController;
+let running: Promise<void>;
+
+function options(): OperatorOptions {
+  metrics = createMetrics();
+  return {
+    client: cluster.client({ user: 'operator', metrics, userAgent: 'operator-under-test' }),
+    admin: chat.channel.client('chat.RoomAdminService'),
+    users: chat.channel.client('auth.AuthService'),
+    namespace: 'default',
+    watchNamespace: 'default',
+    identity: crypto.randomUUID(),
+    log: silentLog,
+    metrics,
+    election: { leaseMs: 3_000, renewDeadlineMs: 2_000, retryMs: 200 },
+    retry: { baseMs: 20, maxMs: 500, perSecond: 1_000, burst: 1_000 },
+    throttle: { everyMs: 300, perSecond: 1_000 },
+    awayAfterMs: 600,
+  };
+}
+
+async function startOperator(): Promise<void> {
+  stop = new AbortController();
+  operator = new Operator(options());
+  running = operator.run(stop.signal);
+  await until('it leads', () => operator.term);
+}
+
+async function stopOperator(): Promise<void> {
+  stop.abort();
+  await running;
+}
+
+beforeAll(async () => {
+  cluster = await startCluster({ users: { operator: ['system:masters'] }, audit: true });
+  chat = await ChatServer.listen();
+  await startOperator();
+}, 90_000);
+afterAll(async () => {
+  await stopOperator();
+  await chat?.[Symbol.asyncDispose]();
+  await cluster?.[Symbol.asyncDispose]();
+});
+beforeEach(() => {
+  chat.users.set('alice', '1').set('bob', '2');
+});
+
+const get = async (name: string): Promise<ChatRoom> => (await cluster.api.request('GET', `${path}/${name}`)).body;
+const create = async (name: string, spec: object = {}) => {
+  const body = {
+    apiVersion: 'parley.dev/v1alpha1',
+    kind: 'ChatRoom',
+    metadata: { name },
+    spec: { displayName: name, ...spec },
+  };
+  const answer = await cluster.api.request('POST', path, { body });
+  expect(answer.status, JSON.stringify(answer.body)).toBe(201);
+  return answer.body as ChatRoom;
+};
+const edit = (name: string, spec: object) =>
+  cluster.api.request('PATCH', `${path}/${name}`, { body: { spec }, ...merge });
+const condition = async (name: string, type: string) => findCondition((await get(name)).status?.conditions, type);
+const ready = (name: string, status = 'True', reason?: string) =>
+  until(`${name} Ready=${status} ${reason ?? ''}`, async () => {
+    const room = await get(name);
+    const found = findCondition(room.status?.conditions, 'Ready');
+    const current = found?.status === status && (reason === undefined || found.reason === reason);
+    return current && (status !== 'True' || room.status?.observedGeneration === room.metadata.generation)
+      ? room
+      : undefined;
+  });
+const events = async (name: string): Promise<{ reason: string; note: string }[]> => {
+  const { body } = await cluster.api.request('GET', '/apis/events.k8s.io/v1/namespaces/default/events');
+  return body.items.filter((item: { regarding: { name: string } }) => item.regarding.name === name);
+};
+const event = (name: string, reason: string) =>
+  until(`Event ${reason}`, async () => (await events(name)).find((item) => item.reason === reason));
+/** The operator's writes, Leases aside, as the API server counted them. */
+const writes = async () => {
+  const lines = (await readFile(cluster.api.auditLog, 'utf8')).trim().split('\n');
+  return lines
+    .map((line) => JSON.parse(line) as { verb: string; userAgent: string; objectRef?: { resource: string } })
+    .filter(({ userAgent }) => userAgent === 'operator-under-test')
+    .filter(({ verb, objectRef }) => !['get', 'list', 'watch'].includes(verb) && objectRef?.resource !== 'leases')
+    .length;
+};
+const reconciles = async () => {
+  const { values } = await metrics.reconciles.get();
+  return values.reduce((sum, { value }) => sum + value, 0);
+};
+
+describe('a room', () => {
+  test('is made with its rules, and its status says so', async () => {
+    await create('rules', {
+      topic: 'Anything goes',
+      visibility: 'private',
+      members: ['alice', 'bob'],
+      moderators: ['alice'],
+      maxMembers: 500,
+      retention: { maxMessages: 100, maxAge: '720h' },
+      rateLimit: { messagesPerMinute: 60 },
+    });
+    const { status, metadata } = await ready('rules');
+    expect(chat.rooms.get('rules')).toMatchObject({
+      spec: {
+        display_name: 'rules',
+        private: true,
+        member_ids: ['1', '2'],
+        moderator_ids: ['1'],
+        max_members: 500,
+        max_messages: 100,
+        max_age_seconds: '2592000',
+        history_on_join: 50,
+        messages_per_minute: 60,
+        burst: 10,
+      },
+      owner: { namespace: 'default', name: 'rules', uid: metadata.uid, generation: '1' },
+    });
+    expect(status).toMatchObject({ roomId: 'rules', observedGeneration: 1, members: 0, messages: 0 });
+    expect(findCondition(status?.conditions, 'MembersResolved')).toMatchObject({ status: 'True', reason: 'AllKnown' });
+    expect(findCondition(status?.conditions, 'Drifted')).toMatchObject({ status: 'False', reason: 'InSync' });
+    expect(metadata.finalizers).toEqual(['parley.dev/room']);
+  });
+
+  test('follows its spec', async () => {
+    await create('follows');
+    await ready('follows');
+    await edit('follows', { topic: 'News', archived: true });
+    await until('the topic', () => chat.rooms.get('follows')?.spec?.topic === 'News');
+    const { status } = await ready('follows');
+    expect(status?.observedGeneration).toBe(2);
+    expect(chat.rooms.get('follows')?.spec?.archived).toBe(true);
+    expect(await condition('follows', 'Drifted')).toMatchObject({ status: 'False' });
+  });
+
+  test('takes two writes to the API server and one call to chat, and a second reconcile writes nothing', async () => {
+    await until('quiet', async () => (await reconciles()) > 0);
+    const [before, calls] = [await writes(), chat.calls.applyRoom];
+    await create('frugal');
+    await ready('frugal');
+    const after = await until('the audit log', async () => {
+      const count = await writes();
+      return count >= before + 2 ? count : undefined;
+    });
+    expect(after - before).toBe(2);
+    expect(chat.calls.applyRoom - calls).toBe(1);
+    // Something that is no change for the room: it is looked at again.
+    const count = await reconciles();
+    await cluster.api.request('PATCH', `${path}/frugal`, { body: { metadata: { labels: { a: 'b' } } }, ...merge });
+    await until('a reconcile', async () => (await reconciles()) > count);
+    await create('after-frugal');
+    await ready('after-frugal');
+    await until('the audit log again', async () => (await writes()) >= after + 2);
+    expect(await writes()).toBe(after + 2);
+    expect(chat.calls.applyRoom - calls).toBe(2);
+  });
+
+  test('that nobody has is adopted', async () => {
+    chat.make('found');
+    await create('found');
+    await ready('found');
+    expect(chat.rooms.get('found')?.spec?.display_name).toBe('found');
+    await event('found', 'Adopted');
+  });
+
+  test('shows its members and messages as they move, without a write for each', async () => {
+    await create('lively');
+    await ready('lively');
+    const before = await writes();
+    for (let i = 1; i <= 50; i++) {
+      chat.talk('lively', { members: 3, messages: String(i), last_message_time: '2026-11-23T12:00:00.123456Z' });
+    }
+    await until('the numbers', async () => (await get('lively')).status?.messages === 50);
+    expect((await get('lively')).status).toMatchObject({ members: 3, lastMessageTime: '2026-11-23T12:00:00Z' });
+    expect((await writes()) - before).toBeLessThan(5);
+  });
+});
+
+describe('drift', () => {
+  test.each([
+    ['an edit', (id: string) => chat.edit(id, { topic: 'changed' }), /changed behind this resource: topic/],
+    ['a deletion', (id: string) => chat.remove(id), /the room had been deleted/],
+  ])('%s behind the operator is put right, and said', async (kind, act, message) => {
+    const name = `drift-${kind.split(' ')[1]}`;
+    await create(name, { topic: 'mine' });
+    await ready(name);
+    act(name);
+    await until('put right', () => chat.rooms.get(name)?.spec?.topic === 'mine');
+    const drifted = await until('Drifted', async () => {
+      const found = await condition(name, 'Drifted');
+      return found?.status === 'True' ? found : undefined;
+    });
+    expect(drifted).toMatchObject({ reason: 'PutRight', message: expect.stringMatching(message) });
+    expect((await event(name, 'Drifted')).note).toMatch(message);
+    expect(await condition(name, 'Ready')).toMatchObject({ status: 'True' });
+  });
+
+  test('while nobody led is found by the next leader, which applies nothing else again', async () => {
+    await create('unwatched', { topic: 'mine' });
+    await ready('unwatched');
+    await stopOperator();
+    const applied = chat.calls.applyRoom;
+    chat.edit('unwatched', { topic: 'changed' });
+    await startOperator();
+    await until('put right', () => chat.rooms.get('unwatched')?.spec?.topic === 'mine');
+    await event('unwatched', 'Drifted');
+    expect(chat.calls.applyRoom - applied).toBe(1);
+  });
+});
+
+describe('two resources that claim one room id:', () => {
+  test('the older has it, the other says so, and gets it when the older goes', async () => {
+    await create('older', { roomId: 'contested' });
+    await ready('older');
+    await create('younger', { roomId: 'contested' });
+    const taken = await ready('younger', 'False', 'RoomIdTaken');
+    expect(findCondition(taken.status?.conditions, 'Ready')?.message).toContain('default/older');
+    expect(chat.rooms.get('contested')?.owner?.name).toBe('older');
+    await event('younger', 'RoomIdTaken');
+    await cluster.api.request('DELETE', `${path}/older`);
+    await ready('younger');
+    expect(chat.rooms.get('contested')?.owner?.name).toBe('younger');
+  });
+
+  test('a room of a resource elsewhere is not taken', async () => {
+    chat.make('elsewhere', { namespace: 'other', name: 'elsewhere', uid: 'x', generation: '1' });
+    await create('elsewhere');
+    const room = await ready('elsewhere', 'False', 'RoomIdTaken');
+    expect(findCondition(room.status?.conditions, 'Ready')?.message).toContain('other/elsewhere');
+  });
+
+  test('a room whose resource is no more is taken over', async () => {
+    chat.make('orphan', { namespace: 'default', name: 'orphan', uid: 'of-long-ago', generation: '1' });
+    await create('orphan');
+    await ready('orphan');
+    await event('orphan', 'TakenOver');
+  });
+});
+
+describe('members', () => {
+  test('that nobody is are listed, and the others are in', async () => {
+    await create('strangers', { members: ['alice', 'nobody', 'noone'] });
+    await ready('strangers');
+    const resolved = await condition('strangers', 'MembersResolved');
+    expect(resolved).toMatchObject({
+      status: 'False',
+      reason: 'UnknownUsers',
+      message: 'nobody is named nobody, noone',
+    });
+    expect(chat.rooms.get('strangers')?.spec?.member_ids).toEqual(['1']);
+  });
+
+  test('stay who they were when the name is used again by another', async () => {
+    await create('inherited', { members: ['alice'] });
+    await ready('inherited');
+    chat.users.set('alice', '99');
+    await edit('inherited', { members: ['alice', 'bob'] });
+    await until('bob', () => chat.rooms.get('inherited')?.spec?.member_ids.length === 2);
+    expect(chat.rooms.get('inherited')?.spec?.member_ids).toEqual(['1', '2']);
+  });
+});
+
+describe('deletion', () => {
+  test.each([
+    ['Retain', false],
+    ['Delete', true],
+  ])('with %s: the history goes: %s', async (deletionPolicy, erased) => {
+    const name = `goes-${deletionPolicy.toLowerCase()}`;
+    await create(name, { deletionPolicy });
+    await ready(name);
+    await cluster.api.request('DELETE', `${path}/${name}`);
+    await until('gone', async () => (await cluster.api.request('GET', `${path}/${name}`)).status === 404);
+    expect(chat.erased.includes(name)).toBe(erased);
+    if (!erased) expect(chat.rooms.get(name)?.owner).toBeNull();
+  });
+});
+
+describe('while chat is away', () => {
+  test('rooms are Ready=Unknown, and what was asked meanwhile is done when it is back', async () => {
+    await create('waits');
+    await create('goes-meanwhile', { deletionPolicy: 'Delete' });
+    await ready('waits');
+    await ready('goes-meanwhile');
+    await chat.stop();
+    await create('made-meanwhile');
+    await edit('waits', { topic: 'meanwhile' });
+    await cluster.api.request('DELETE', `${path}/goes-meanwhile`);
+    await ready('made-meanwhile', 'Unknown', 'ChatUnavailable');
+    await ready('waits', 'Unknown', 'ChatUnavailable');
+    // One that has nothing to do is not known to be there either.
+    await ready('frugal', 'Unknown', 'ChatUnavailable');
+    expect((await get('goes-meanwhile')).metadata.finalizers).toEqual(['parley.dev/room']);
+    await chat.start();
+    for (const name of ['made-meanwhile', 'waits', 'frugal']) await ready(name);
+    expect(chat.rooms.get('waits')?.spec?.topic).toBe('meanwhile');
+    await until('gone', async () => (await cluster.api.request('GET', `${path}/goes-meanwhile`)).status === 404);
+    expect(chat.erased).toContain('goes-meanwhile');
+    expect(await condition('waits', 'Drifted')).toMatchObject({ status: 'False' });
+  }, 30_000);
+});
+
+describe('what cannot be done is said:', () => {
+  test('chat refuses the spec', async () => {
+    await create('refused', { displayName: 'refuse me' });
+    const room = await ready('refused', 'False', 'Rejected');
+    expect(findCondition(room.status?.conditions, 'Ready')?.message).toContain('display_name is not allowed');
+  });
+
+  test('a Lease that was deleted counts from the start: the leader catches up with the fence that chat remembers', async () => {
+    await create('fenced');
+    await ready('fenced');
+    const room = chat.rooms.get('fenced')!;
+    chat.rooms.set('fenced', { ...room, fence: 1_000 });
+    await edit('fenced', { topic: 'written with a higher fence' });
+    await until('the topic', () => chat.rooms.get('fenced')?.spec?.topic === 'written with a higher fence');
+    expect(operator.term!.fence).toBeGreaterThanOrEqual(1_000);
+    const lease = await cluster.api.request(
+      'GET',
+      `/apis/coordination.k8s.io/v1/namespaces/default/leases/${LEASE_NAME}`,
+    );
+    expect(lease.body.spec.leaseTransitions).toBe(operator.term!.fence);
+  });
+});

@@ -1,0 +1,101 @@
+import type { ChatRoom, ChatRoomStatus, ResolvedUser } from '../api/index.ts';
+import { type Finding, findCondition, kubeTime, setConditions } from '../runtime/index.ts';
+import type { SeenRoom } from './plan.ts';
+import { namesIn } from './wish.ts';
+
+/** How long a drift that was put right is shown. */
+export const DRIFT_SHOWN_MS = 5 * 60_000;
+
+/** What a reconcile found out; what is absent is left as it was. */
+export interface Outcome {
+  roomId: string;
+  ready?: Pick<Finding, 'status' | 'reason' | 'message'>;
+  users?: ResolvedUser[];
+  /** Names could not be looked up. */
+  usersAway?: string;
+  digest?: string;
+  /** Says what had been changed. */
+  drift?: string;
+  seen?: SeenRoom;
+  /** The spec of this generation has been dealt with, for better or worse. */
+  observed: boolean;
+}
+
+/** The status after an outcome. Equal to the status before when there is nothing new to say. */
+export function statusAfter(room: ChatRoom, outcome: Outcome, now: Date): ChatRoomStatus {
+  const before = room.status ?? {};
+  const generation = room.metadata.generation ?? 0;
+  const observedGeneration = outcome.observed ? generation : before.observedGeneration;
+  const users = (outcome.users ?? before.users ?? []).filter(({ username }) => namesIn(room).includes(username));
+  const findings = [
+    finding(before, 'Ready', outcome.ready, generation),
+    finding(before, 'MembersResolved', resolved(room, users, outcome), generation),
+    finding(before, 'Drifted', drifted(before, outcome, now), generation),
+  ].filter((found) => found !== undefined);
+  const { seen } = outcome;
+  const lastMessageTime = seen ? toKubeTime(seen.lastMessageTime) : before.lastMessageTime;
+  return {
+    roomId: outcome.roomId,
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
+    conditions: setConditions(before.conditions, findings, now),
+    ...defined('members', seen?.members ?? before.members),
+    ...defined('messages', seen?.messages ?? before.messages),
+    ...defined('lastMessageTime', lastMessageTime),
+    ...defined('digest', outcome.digest ?? before.digest),
+    ...(users.length > 0 ? { users } : {}),
+  };
+}
+
+/** Do they differ in nothing but the numbers that move by themselves? */
+export function onlyNumbersDiffer(a: ChatRoomStatus, b: ChatRoomStatus): boolean {
+  const rest = ({ members, messages, lastMessageTime, ...others }: ChatRoomStatus) => JSON.stringify(others);
+  return rest(a) === rest(b);
+}
+
+/** Milliseconds until the status changes by the passing of time alone; undefined: never. */
+export function changesInMs(status: ChatRoomStatus, now: Date): number | undefined {
+  const condition = findCondition(status.conditions, 'Drifted');
+  if (condition?.status !== 'True') return;
+  return Math.max(1_000, Date.parse(condition.lastTransitionTime) + DRIFT_SHOWN_MS - now.getTime() + 1_000);
+}
+
+function resolved(room: ChatRoom, users: ResolvedUser[], { usersAway, users: lookedUp }: Outcome) {
+  if (usersAway !== undefined) return { status: 'Unknown', reason: 'UsersUnavailable', message: usersAway } as const;
+  if (lookedUp === undefined && namesIn(room).length > 0) return undefined;
+  const known = new Set(users.map(({ username }) => username));
+  const unknown = namesIn(room).filter((name) => !known.has(name));
+  if (unknown.length === 0) return { status: 'True', reason: 'AllKnown', message: '' } as const;
+  return { status: 'False', reason: 'UnknownUsers', message: `nobody is named ${unknown.join(', ')}` } as const;
+}
+
+function drifted(before: ChatRoomStatus, { drift, ready }: Outcome, now: Date) {
+  if (drift !== undefined) return { status: 'True', reason: 'PutRight', message: drift } as const;
+  const shown = findCondition(before.conditions, 'Drifted');
+  if (shown?.status === 'True' && now.getTime() - Date.parse(shown.lastTransitionTime) < DRIFT_SHOWN_MS)
+    return undefined;
+  // Nothing is known of a room that was never applied.
+  if (!shown && ready?.status !== 'True') return undefined;
+  return { status: 'False', reason: 'InSync', message: '' } as const;
+}
+
+/** The new finding, or the one of before, as it was. */
+function finding(
+  before: ChatRoomStatus,
+  type: string,
+  found: Pick<Finding, 'status' | 'reason' | 'message'> | undefined,
+  generation: number,
+): Finding | undefined {
+  if (found) return { type, ...found, observedGeneration: generation };
+  const kept = findCondition(before.conditions, type);
+  return kept && { ...kept };
+}
+
+/** Chat's time as the API server takes it; nothing for what is no time. */
+function toKubeTime(time: string): string | undefined {
+  const at = new Date(time);
+  return time === '' || Number.isNaN(at.getTime()) ? undefined : kubeTime(at);
+}
+
+function defined<K extends string, V>(name: K, value: V | undefined): { [name in K]?: V } {
+  return (value === undefined ? {} : { [name]: value }) as { [name in K]?: V };
+}
