@@ -1,0 +1,139 @@
+/**
+ * The saga's other half: does what the outbox holds, one task after the other, each of which may be done twice without harm.
+ * A task whose process died is claimed again when its lease is over; so is one whose outcome is not known yet.
+ */
+import { AppError, type Logger, type RpcClient } from '@parley/kit';
+import type { OrderTeller } from './order-teller.ts';
+import type { Orders } from './orders.ts';
+import type { OutboxRow } from './schema.ts';
+
+/** Longer than any step takes, so that nobody else begins it meanwhile. */
+const defaultLeaseSeconds = 15;
+const callTimeoutMs = 8000;
+const most = 50;
+
+export interface RelayParts {
+  orders: Orders;
+  payments: Pick<RpcClient<'payment.PaymentService'>, 'charge' | 'getPayment' | 'refund'>;
+  teller: OrderTeller;
+  log: Logger;
+  /** For tests: called between any two steps. */
+  checkpoint?: ((step: string) => void) | undefined;
+  leaseSeconds?: number | undefined;
+}
+
+export class Relay {
+  readonly #parts: RelayParts;
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
+  }
+
+  /** Does what is due now; answers whether there may be more. */
+  async run(): Promise<boolean> {
+    const claimed = await this.#parts.orders.claim(most, this.#parts.leaseSeconds ?? defaultLeaseSeconds);
+    await Promise.all(claimed.map((task) => this.#do(task)));
+    return claimed.length === most;
+  }
+
+  async #do({
+    orderId,
+    task,
+    attempts,
+  }: {
+    orderId: string;
+    task: OutboxRow['task'];
+    attempts: number;
+  }): Promise<void> {
+    const { orders, log } = this.#parts;
+    try {
+      const settled = await this.#tasks[task](orderId);
+      if (!settled) await orders.later(orderId, task, backoffMs(attempts));
+    } catch (error) {
+      const code = error instanceof AppError ? error.code : 'INTERNAL';
+      log.warn(
+        { order: orderId, task, attempts, code, err: error instanceof Error ? error.message : error },
+        'order.task_failed',
+      );
+      await orders.later(orderId, task, backoffMs(attempts)).catch(() => undefined); // Else the lease ends by itself.
+    }
+  }
+
+  /** Each answers whether it is done; false: its outcome is not known yet. */
+  readonly #tasks: Record<OutboxRow['task'], (orderId: string) => Promise<boolean>> = {
+    /** Charges, and takes the order to PAID or CANCELLED. */
+    pay: async (orderId) => {
+      const { orders, payments } = this.#parts;
+      let order = await orders.byId(orderId);
+      if (order.state === 'PENDING')
+        order = (await orders.happen(orderId, 'charge-begins')) ?? (await orders.byId(orderId));
+      this.#reached('charge-began');
+      if (order.state !== 'AWAITING_PAYMENT') {
+        // Cancelled meanwhile; whoever began this task before may have charged, and died before he could say so.
+        if (order.state === 'CANCELLED' && !(await this.#settle(orderId))) return false;
+        await orders.done(orderId, 'pay');
+        return true;
+      }
+      const { payment } = await payments.charge(
+        {
+          order_id: orderId,
+          user_id: order.user_id,
+          amount: { currency_code: order.currency_code, minor_units: order.total_minor_units },
+          card_token: order.card_token,
+          idempotency_key: orderId,
+        },
+        { timeoutMs: callTimeoutMs },
+      );
+      this.#reached('charged');
+      if (payment?.state === 'APPROVED' || payment?.state === 'REFUNDED') {
+        const follow = { done: 'pay', add: 'notify', otherwise: 'settle' } as const;
+        await orders.happen(orderId, 'paid', { paymentId: payment.id }, follow);
+        this.#reached('paid');
+        return true;
+      }
+      if (payment?.state === 'DECLINED') {
+        await orders.happen(orderId, 'declined', { paymentId: payment.id, reason: payment.reason }, { done: 'pay' });
+        this.#reached('declined');
+        return true;
+      }
+      return false;
+    },
+    settle: (orderId) => this.#settle(orderId),
+    notify: async (orderId) => {
+      const { orders, teller } = this.#parts;
+      await teller.tellPaid(await orders.byId(orderId));
+      this.#reached('notified');
+      await orders.done(orderId, 'notify');
+      return true;
+    },
+  };
+
+  /** Gives back what a cancelled order was charged. A charge that is under way is waited for. */
+  async #settle(orderId: string): Promise<boolean> {
+    const { orders, payments } = this.#parts;
+    const payment = await payments
+      .getPayment({ order_id: orderId }, { timeoutMs: callTimeoutMs })
+      .then(({ payment }) => payment)
+      .catch((error) => {
+        if (error instanceof AppError && error.code === 'NOT_FOUND') return undefined;
+        throw error;
+      });
+    this.#reached('payment-seen');
+    if (payment?.state === 'PENDING') return false;
+    if (payment?.state === 'APPROVED') {
+      await payments.refund({ payment_id: payment.id, idempotency_key: orderId }, { timeoutMs: callTimeoutMs });
+      this.#reached('refunded');
+    }
+    await orders.done(orderId, 'settle');
+    return true;
+  }
+
+  #reached(step: string): void {
+    this.#parts.checkpoint?.(step);
+  }
+}
+
+/** 0.5 s, 1 s, 2 s and so on to 10 s, each between half and all of it. */
+function backoffMs(attempts: number): number {
+  return Math.min(10_000, 500 * 2 ** Math.min(attempts - 1, 10)) * (0.5 + Math.random() / 2);
+}

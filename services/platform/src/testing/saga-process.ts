@@ -1,0 +1,68 @@
+/**
+ * Orders and payments in one process that dies between steps: `node saga-process.ts <postgres url> <probability>`.
+ * Prints its gRPC port and its key folder's token once it listens. The buyer's messages are kept in the table told.
+ */
+import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  Database,
+  KeyRing,
+  Metrics,
+  makeKeys,
+  RpcChannel,
+  RpcServer,
+  serviceTokens,
+  signToken,
+  silentLog,
+  TokenVerifier,
+} from '@parley/kit';
+import { createOrderService } from '@parley/order';
+import { createPaymentService } from '@parley/payment';
+
+const [url, probability] = [process.argv[2] as string, Number(process.argv[3])];
+const mayDie = (_step: string) => {
+  if (Math.random() < probability) process.kill(process.pid, 'SIGKILL');
+};
+const folder = mkdtempSync(join(tmpdir(), 'parley-saga-'));
+makeKeys(folder);
+const keys = new KeyRing(folder);
+const token = serviceTokens(keys, 'test');
+const database = await Database.open({ url, log: silentLog });
+const metrics = new Metrics();
+const port = await new Promise<number>((resolve) => {
+  const probe = createServer().listen(0, () => {
+    const { port } = probe.address() as { port: number };
+    probe.close(() => resolve(port));
+  });
+});
+const channel = new RpcChannel({ address: `127.0.0.1:${port}`, token });
+const payment = await createPaymentService({
+  database,
+  settings: { providerTimeoutMs: 300, giveUpSeconds: 2, webhookSecret: 'secret', simulatedLateMs: 700 },
+  log: silentLog,
+  metrics,
+  checkpoint: mayDie,
+});
+const order = await createOrderService({
+  database,
+  payments: channel.client('payment.PaymentService'),
+  rooms: { applyRoom: async () => ({}) } as never,
+  chat: { sendMessage: async () => ({}) } as never,
+  settings: { catalogue: undefined },
+  log: silentLog,
+  metrics,
+  checkpoint: mayDie,
+  leaseSeconds: 2,
+});
+await RpcServer.listen({
+  port,
+  services: [...payment.rpc, ...order.rpc],
+  authMode: 'required',
+  verifier: new TokenVerifier(keys),
+  log: silentLog,
+  metrics,
+});
+const buyer = signToken(keys, { userId: '42', username: 'buyer', role: 'member' });
+process.stdout.write(`${JSON.stringify({ port, buyer })}\n`);
