@@ -42,7 +42,7 @@ export function createApi(origin: string, token: () => Promise<string>) {
     rooms: {
       list: (pageToken = '', pageSize = 200) =>
         get<ListRoomsResponse>('/v1/rooms', { page_size: pageSize, page_token: pageToken }),
-      get: (roomId: string) => get<RoomDetails>(`/v1/rooms/${id(roomId)}`),
+      get: (roomId: string, signal?: AbortSignal) => get<RoomDetails>(`/v1/rooms/${id(roomId)}`, undefined, signal),
       messages: (roomId: string, after = '', limit = 100) =>
         get<ListMessagesResponse>(`/v1/rooms/${id(roomId)}/messages`, { after, limit }),
       /** The same key again is the same message, however often it is sent. */

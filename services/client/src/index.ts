@@ -4,6 +4,7 @@ export { backoffMs } from './backoff.ts';
 export { Connection, type ConnectionOptions, maxContentBytes, whatIsWrong } from './connection.ts';
 export { formatCursor, parseCursor } from './cursor.ts';
 export type { Credential, LinkState } from './link.ts';
+export { moneyText } from './money.ts';
 export { isPassing, ParleyError } from './problem.ts';
 export { randomKey } from './random-key.ts';
 export type { RoomEvent } from './room/events.ts';

@@ -41,7 +41,7 @@ export class TestGateway {
   }
 
   static async start(port = 0): Promise<TestGateway> {
-    const server = createServer();
+    const server = createServer((_request, response) => response.writeHead(404).end('{}'));
     const gateway = new TestGateway(server);
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
@@ -62,6 +62,11 @@ export class TestGateway {
     const log = this.logs.get(roomId) ?? [];
     this.logs.set(roomId, log);
     return log;
+  }
+
+  /** How many connections have this room's messages. */
+  subscribed(roomId: string): number {
+    return [...this.#clients].filter(({ rooms }) => rooms.has(roomId)).length;
   }
 
   /** Puts a message into the log and before everybody's eyes. */
