@@ -140,6 +140,31 @@ describe('parley_weighted', () => {
     expect(a!.sessions).toBe(1);
   });
 
+  it('dials again what dropped in between, when the resolver has endpoints again', async () => {
+    const [a, b] = await fleet('a', 'b');
+    const { target, change, fail } = script(backend('a', 1, [a!, b!]));
+    using client = new EchoClient(target);
+    await client.sequence(4);
+    fail('nobody is ready');
+    a!.hangUp();
+    await until('a is gone', async () => tally(await client.sequence(10))['b'] === 10);
+    change(backend('a', 1, [a!, b!]));
+    await until('a is back', async () => (await client.say()) === 'a');
+    expect([a!.sessions, b!.sessions]).toEqual([2, 1]);
+  });
+
+  it('never ejects more than half, however many fail', async () => {
+    const all = await fleet('a', 'b', 'c', 'd');
+    const { target } = script(backend('a', 1, all));
+    using client = new EchoClient(target, { balancer: { consecutiveFailures: 2, baseEjectionMs: 60_000 } });
+    await client.sequence(4);
+    for (const server of all) server.mood = 'unavailable';
+    for (let call = 0; call < 40; call++) await client.say().catch(() => {});
+    const before = all.map(({ calls }) => calls);
+    for (let call = 0; call < 40; call++) await client.say().catch(() => {});
+    expect(all.filter(({ calls }, at) => calls > before[at]!)).toHaveLength(2);
+  });
+
   it('passes on why there is nobody to call', async () => {
     const { target } = script();
     using client = new EchoClient(target);
@@ -192,11 +217,13 @@ describe('parley_weighted', () => {
     await client.sequence(10);
     ill!.mood = 'unavailable';
     let failed = 0;
-    for (let call = 0; call < 30; call++) await client.say().catch(() => failed++);
-    expect(failed).toBe(3);
+    await until('it is ejected', async () => {
+      await client.say().catch(() => failed++);
+      return failed === 3;
+    });
     // Still ill: one trial, no more.
     const before = ill!.calls;
-    await until('it', async () => {
+    await until('it is tried', async () => {
       await client.say().catch(() => failed++);
       return ill!.calls > before;
     });

@@ -67,6 +67,8 @@ export function weightedBalancer(log: Log = silentLog, metrics: Metrics = noMetr
         })),
       );
       this.#paused = false;
+      // Some may have dropped while nothing was dialled.
+      this.exitIdle();
       this.#report();
       return true;
     }

@@ -121,7 +121,7 @@ export class Child {
 
   /** A long stream says nothing while it is well: after a while without an answer the endpoint is back in, on probation. */
   #trialUndecided(): void {
-    if (this.#outlier.undecided(this.#owner.options)) this.#owner.ejectionChanged(this, 0);
+    if (this.#outlier.undecided(this.#owner.options, performance.now())) this.#owner.ejectionChanged(this, 0);
   }
 
   #after(ms: number, act: () => void): void {

@@ -197,6 +197,29 @@ describe('ServiceWeights', () => {
   });
 });
 
+describe('slow start', () => {
+  it('ramps up an endpoint that comes later, and none that was there first', async () => {
+    const cluster = await space();
+    await cluster.slice('chat-1', { service: 'chat', endpoints: ['10.0.0.1'] });
+    await cluster.weight('chat', { slowStart: '500ms' });
+    await using chat = await following(cluster, 'chat');
+    await chat.shows('chat*1 10.0.0.1');
+    await cluster.slice('chat-1', { service: 'chat', endpoints: ['10.0.0.1', '10.0.0.2'] });
+    const shares = () =>
+      chat.told.map((each) =>
+        'error' in each ? [] : each.resolution.backends[0]!.endpoints.map(({ weight }) => weight),
+      );
+    await until('the share is full', () => shares().at(-1)!.join() === '10,10');
+    expect(shares()[0]).toEqual([10]);
+    expect(shares().every(([old]) => old === 10)).toBe(true);
+    const young = shares()
+      .slice(1)
+      .map(([, share]) => share!);
+    expect(young[0]).toBeLessThan(10);
+    expect(young).toEqual([...new Set(young)].sort((a, b) => a - b));
+  });
+});
+
 describe('a watch', () => {
   it('is one a Service and process, however many channels there are', async () => {
     const cluster = await space();
@@ -246,8 +269,9 @@ describe('a watch', () => {
     chat.end();
   });
 
-  it('that is silent is noticed within a minute', () => {
-    const { watchMs, graceMs, retryMinMs, connectMs } = defaultTiming;
+  it('that is silent is noticed within a minute, and a server that is back within 5 s', () => {
+    const { watchMs, graceMs, retryMinMs, retryMaxMs, connectMs } = defaultTiming;
+    expect(retryMaxMs).toBeLessThan(5_000);
     expect(watchMs * 1.25 + 1_000 + graceMs + retryMinMs + connectMs).toBeLessThan(60_000);
   });
 

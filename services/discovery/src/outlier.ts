@@ -54,9 +54,10 @@ export class Outlier {
   }
 
   /** The trial call neither succeeded nor failed for long: back in, but one failure is enough to be out again. */
-  undecided(policy: OutlierPolicy): boolean {
+  undecided(policy: OutlierPolicy, now: number): boolean {
     if (this.state !== 'trial') return false;
     this.state = 'in';
+    this.#returnedAt = now;
     this.#failures = policy.consecutiveFailures - 1;
     return true;
   }

@@ -32,6 +32,7 @@ export class EchoServer implements AsyncDisposable {
   sessions = 0;
   /** How long an answer takes. */
   delayMs = 0;
+  readonly #open = new Set<{ destroy(): void }>();
   readonly #server = new Server({ 'grpc.max_connection_age_ms': 2 ** 31 - 1 });
 
   constructor(name: string) {
@@ -54,12 +55,23 @@ export class EchoServer implements AsyncDisposable {
     const http2 = [
       ...(echo.#server as unknown as { http2Servers: Map<NodeJS.EventEmitter, unknown> }).http2Servers.keys(),
     ];
-    for (const each of http2) each.on('session', () => (echo.sessions += 1));
+    for (const each of http2) {
+      each.on('session', (session: { destroy(): void }) => {
+        echo.sessions += 1;
+        echo.#open.add(session);
+      });
+    }
     return echo;
   }
 
   get address(): string {
     return `127.0.0.1:${this.port}`;
+  }
+
+  /** Drops all connections, and goes on listening. */
+  hangUp(): void {
+    for (const session of this.#open) session.destroy();
+    this.#open.clear();
   }
 
   /** Lets calls finish, refuses new ones with GOAWAY. */
