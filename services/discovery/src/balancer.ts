@@ -134,7 +134,8 @@ export function weightedBalancer(log: Log = silentLog, metrics: Metrics = noMetr
 
     /** When all that are connected were ejected, one that fails now and then is better than none. */
     #anyConnected(): Child | undefined {
-      return [...this.#children.values()].find((child) => child.ready);
+      const connected = [...this.#children.values()].filter((child) => child.ready);
+      return connected[Math.floor(Math.random() * connected.length)];
     }
 
     #report(): void {

@@ -1,12 +1,6 @@
-import { connectivityState, experimental, status } from '@grpc/grpc-js';
+import { connectivityState, experimental, type status } from '@grpc/grpc-js';
 import type { BalancerOptions } from './balancer-config.ts';
-import { Outlier } from './outlier.ts';
-
-/** A deadline that passes counts against an endpoint only when it has answered nothing at all for this long. */
-const silenceMs = 1_000;
-
-/** A trial call that has not ended after this long proves nothing, either way. */
-const trialMs = 10_000;
+import { longCallMs, Outlier, verdict } from './outlier.ts';
 
 /** What a child tells its balancer. */
 export interface ChildOwner {
@@ -31,6 +25,7 @@ export class Child {
   readonly #leaf: experimental.LeafLoadBalancer;
   readonly #outlier = new Outlier();
   #timer: NodeJS.Timeout | undefined;
+  /** When the first call was sent of those that came after the last answer. */
   #unansweredSince: number | undefined;
 
   constructor(id: string, endpoint: experimental.Endpoint, owner: ChildOwner, args: object, note: string) {
@@ -83,30 +78,28 @@ export class Child {
   pick(args: experimental.PickArgs): experimental.PickResult {
     const result = this.#leaf.getPicker().pick(args);
     if (result.pickResultType !== experimental.PickResultType.COMPLETE) return result;
-    const { pickResultType, subchannel, status } = result;
-    return { pickResultType, subchannel, status, onCallStarted: this.#callStarted, onCallEnded: this.#callEnded };
+    const began = performance.now();
+    this.#unansweredSince ??= began;
+    if (this.#outlier.state === 'trial') this.#after(longCallMs, () => this.#trialUndecided());
+    const { pickResultType, subchannel, status, onCallStarted } = result;
+    const onCallEnded = (code: status) => this.#callEnded(code, began);
+    return { pickResultType, subchannel, status, onCallStarted, onCallEnded };
   }
 
-  readonly #callStarted = (): void => {
-    this.#unansweredSince ??= performance.now();
-    if (this.#outlier.state === 'trial') this.#after(trialMs, () => this.#trialUndecided());
-  };
-
-  readonly #callEnded = (code: status): void => {
+  #callEnded(code: status, began: number): void {
     const now = performance.now();
-    const late = code === status.DEADLINE_EXCEEDED;
-    const silent = late && now - (this.#unansweredSince ?? now) >= silenceMs;
-    if (!late && code !== status.CANCELLED) this.#unansweredSince = undefined;
-    if (code === status.UNAVAILABLE || silent) {
+    const said = verdict(code, now - began, now - (this.#unansweredSince ?? now));
+    if (said === 'answered') this.#unansweredSince = undefined;
+    if (said === 'failed') {
       this.#failed(now);
-    } else if (late || code === status.CANCELLED) {
-      // Says nothing about the endpoint: a trial is still due.
+    } else if (said === 'nothing') {
+      // A trial is still due.
       if (this.#outlier.state === 'trial' && this.ready) this.#owner.trialDue(this);
     } else if (this.#outlier.succeeded(now)) {
       clearTimeout(this.#timer);
       this.#owner.ejectionChanged(this, 0);
     }
-  };
+  }
 
   #failed(now: number): void {
     const ms = this.#outlier.failed(this.#owner.options, this.#owner.mayEject(this), now);

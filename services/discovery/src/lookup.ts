@@ -9,7 +9,7 @@ import { split } from './weights.ts';
 /** Gets the latest list, or why there is none. */
 export type Listener = (result: { resolution: Resolution } | { error: string }) => void;
 
-/** Where a lookup gets its copies of the cluster's objects from; each `take` is followed by one `give`. */
+/** Where a lookup gets its copies of the cluster's objects from; each is to be released. */
 export interface Copies {
   slices(service: string): Shared<EndpointSlice>;
   weight(): Shared<ServiceWeight>;

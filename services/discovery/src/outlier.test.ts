@@ -1,5 +1,6 @@
+import { status } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
-import { defaultOutlierPolicy, Outlier } from './outlier.ts';
+import { defaultOutlierPolicy, longCallMs, Outlier, verdict } from './outlier.ts';
 
 const policy = { ...defaultOutlierPolicy, consecutiveFailures: 3, baseEjectionMs: 1_000, maxEjectionMs: 6_000 };
 
@@ -48,4 +49,22 @@ it('stays in when too many others are out, or ejection is off', () => {
   const times = [1, 2, 3, 4].map(() => outlier.failed(policy, false, 0));
   const off = [1, 2, 3, 4].map(() => outlier.failed({ ...policy, consecutiveFailures: 0 }, true, 0));
   expect([...times, ...off]).toEqual(Array(8).fill(0));
+});
+
+it('is not ejected for failures that lie far apart', () => {
+  const outlier = new Outlier();
+  const times = [1, 2, 3, 4, 5].map((failure) => outlier.failed(policy, true, failure * (policy.maxEjectionMs + 1)));
+  expect(times).toEqual([0, 0, 0, 0, 0]);
+});
+
+it.each([
+  ['an answer', status.OK, 1, 0, 'answered'],
+  ["an application's error", status.NOT_FOUND, 1, 0, 'answered'],
+  ['unavailable', status.UNAVAILABLE, 1, 0, 'failed'],
+  ['a stream that is ended to drain', status.UNAVAILABLE, longCallMs, 0, 'nothing'],
+  ["a caller's impatience", status.DEADLINE_EXCEEDED, 50, 50, 'nothing'],
+  ['a deadline after a long silence', status.DEADLINE_EXCEEDED, 50, 1_000, 'failed'],
+  ["a caller's cancellation", status.CANCELLED, 1, 5_000, 'nothing'],
+] as const)('%s is told apart', (_what, code, lastedMs, silentMs, expected) => {
+  expect(verdict(code, lastedMs, silentMs)).toBe(expected);
 });

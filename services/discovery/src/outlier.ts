@@ -1,3 +1,22 @@
+import { status } from '@grpc/grpc-js';
+
+/** A deadline that passes counts against an endpoint only when it has answered nothing at all for this long. */
+const silenceMs = 1_000;
+
+/** A call that lived longer than this was a stream, which a server may end as it likes, to drain or to move load. */
+export const longCallMs = 10_000;
+
+/**
+ * What the end of a call says about its endpoint. Errors that an application answers with are answers; so only
+ * UNAVAILABLE counts against it, and silence.
+ */
+export function verdict(code: status, lastedMs: number, silentMs: number): 'answered' | 'failed' | 'nothing' {
+  if (code === status.CANCELLED) return 'nothing';
+  if (code === status.DEADLINE_EXCEEDED) return silentMs >= silenceMs ? 'failed' : 'nothing';
+  if (code === status.UNAVAILABLE) return lastedMs < longCallMs ? 'failed' : 'nothing';
+  return 'answered';
+}
+
 /** When an endpoint that fails is taken out, and for how long. */
 export interface OutlierPolicy {
   /** Failures in a row after which an endpoint is ejected; 0 turns ejection off. */
@@ -23,6 +42,7 @@ export const defaultOutlierPolicy: OutlierPolicy = {
 export class Outlier {
   state: 'in' | 'out' | 'trial' = 'in';
   #failures = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
   #ejections = 0;
   #returnedAt = Number.NEGATIVE_INFINITY;
 
@@ -41,7 +61,9 @@ export class Outlier {
    * @returns for how many milliseconds it is now out, before jitter, or 0 when it is not ejected by this
    */
   failed(policy: OutlierPolicy, mayEject: boolean, now: number): number {
-    this.#failures += 1;
+    // What lies further back than the longest ejection is no row any more.
+    this.#failures = now - this.#failedAt > policy.maxEjectionMs ? 1 : this.#failures + 1;
+    this.#failedAt = now;
     if (this.state === 'out' || policy.consecutiveFailures === 0) return 0;
     const again = this.state === 'trial';
     if (!again && (this.#failures < policy.consecutiveFailures || !mayEject)) return 0;
@@ -58,6 +80,7 @@ export class Outlier {
     if (this.state !== 'trial') return false;
     this.state = 'in';
     this.#returnedAt = now;
+    this.#failedAt = now;
     this.#failures = policy.consecutiveFailures - 1;
     return true;
   }
