@@ -1,0 +1,261 @@
+/** A room as this gateway follows it: one feed from chat, however many viewers; and for each member that he is there. */
+import type { CodeName } from '@parley/kit';
+import type { Closed__Output } from '@parley/proto/chat/Closed';
+import type { ListMessagesResponse__Output } from '@parley/proto/chat/ListMessagesResponse';
+import type { Opened__Output } from '@parley/proto/chat/Opened';
+import type { SubscribeResponse__Output } from '@parley/proto/chat/SubscribeResponse';
+import type { Typing__Output } from '@parley/proto/chat/Typing';
+import { Batch, Entry } from './entry.ts';
+import { Member } from './member.ts';
+import { formatCursor, type Position, parseCursor } from './position.ts';
+import { Recent } from './recent.ts';
+import type { Subscription } from './subscription.ts';
+import type { Passenger, Stream, Upstream } from './upstream.ts';
+
+export interface RoomSettings {
+  id: string;
+  upstream: Upstream;
+  /** A page of the room's log after a cursor; without one, its newest messages. */
+  page(after: string): Promise<ListMessagesResponse__Output>;
+  /** Nobody looks at the room any more. */
+  onEmpty(): void;
+}
+
+/** Under load a viewer gets a frame per so many milliseconds; an idle room delivers at once. */
+const flushEveryMs = 2;
+
+/** What comes back by itself; all other codes end a subscription for good. */
+const passing = new Set<string>([
+  'UNAVAILABLE',
+  'RESOURCE_EXHAUSTED',
+  'ABORTED',
+  'DEADLINE_EXCEEDED',
+  'CANCELLED',
+  'INTERNAL',
+  'UNKNOWN',
+  '',
+] satisfies (CodeName | '')[]);
+
+export const isPassing = (code: string): boolean => passing.has(code);
+
+export class Room implements Passenger {
+  readonly id: string;
+  readonly upstream: Upstream;
+  readonly #settings: RoomSettings;
+  readonly #members = new Map<string, Member>();
+  readonly #live = new Set<Subscription>();
+  /** Up to where the feed has come; undefined until it was opened for the first time. */
+  #head: Position | undefined;
+  /** The end of the log as chat has said it. */
+  #end: Position | undefined;
+  #recent: Recent | undefined;
+  #stream: Stream | undefined;
+  #outbox: Entry[] = [];
+  #flushedAt = 0;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #resumeTimer: NodeJS.Timeout | undefined;
+  #resumes = 0;
+  #history: Promise<ListMessagesResponse__Output> | undefined;
+  #disposed = false;
+
+  constructor(settings: RoomSettings) {
+    this.#settings = settings;
+    this.id = settings.id;
+    this.upstream = settings.upstream;
+  }
+
+  get head(): Position | undefined {
+    return this.#head;
+  }
+
+  /** The end of the log as far as we know. */
+  get end(): Position | undefined {
+    const [head, end] = [this.#head, this.#end];
+    return head && end && head.epoch === end.epoch && end.sequence > head.sequence ? end : head;
+  }
+
+  member(userId: string, username: string): Member {
+    let member = this.#members.get(userId);
+    if (member === undefined) {
+      member = new Member(this, userId, username);
+      this.#members.set(userId, member);
+    }
+    return member;
+  }
+
+  /** The member has no viewer left here. */
+  forget(member: Member): void {
+    if (this.#members.get(member.userId) !== member) return;
+    this.#members.delete(member.userId);
+    if (this.#members.size > 0) {
+      this.upstream.tell({ unsubscribe: { room_id: this.id, user_id: member.userId } });
+      return;
+    }
+    this.#stream?.tell({ unsubscribe: { room_id: this.id } });
+    this.#dispose();
+  }
+
+  /** Whether everything after the place is at hand. */
+  covers(position: Position): boolean {
+    return this.#recent?.covers(position) ?? false;
+  }
+
+  /** From the place on the subscription gets what is at hand and everything that comes. */
+  goLive(subscription: Subscription, from: Position): void {
+    this.#flush();
+    const missed = this.#recent!.after(from.sequence);
+    if (missed.length > 0) subscription.viewer.deliver(new Batch(this.id, missed));
+    // The page that was read may be ahead of the feed: what it had must not come twice.
+    subscription.skipTo = from.sequence;
+    this.#live.add(subscription);
+  }
+
+  leaveLive(subscription: Subscription): void {
+    this.#live.delete(subscription);
+  }
+
+  /** A page after a cursor; the newest messages, without one, are read once for all who come at the same time. */
+  page(after: string): Promise<ListMessagesResponse__Output> {
+    if (after !== '') return this.#settings.page(after);
+    this.#history ??= this.#settings.page('').finally(() => {
+      this.#history = undefined;
+    });
+    return this.#history;
+  }
+
+  /** An answer to a subscribe: the first one on a stream has opened the room's feed there. */
+  opened(stream: Stream, opened: Opened__Output, asked: string): void {
+    if (this.#stream === stream || this.#disposed) return;
+    this.#stream?.passengers.delete(this);
+    this.#stream = stream;
+    this.#resumes = 0;
+    stream.passengers.add(this);
+    const end = parseCursor(opened.cursor, 'cursor') ?? { epoch: '', sequence: 0 };
+    const lost = isLost(opened);
+    const began = this.#head;
+    const after = parseCursor(asked);
+    this.#end = end;
+    if (began && !lost) return;
+    if (lost)
+      this.#restart({
+        epoch: end.epoch,
+        sequence: opened.history_lost === 'HISTORY_LOST_TRIMMED' ? after!.sequence : 0,
+      });
+    else this.#restart(after ?? end);
+    if (began) for (const { viewer } of this.#live) viewer.opened(this.id, { ...opened, resumed: false });
+  }
+
+  /** Something of the room's feed. */
+  event(stream: Stream, { opened, messages, closed }: SubscribeResponse__Output): void {
+    if (stream !== this.#stream) return;
+    if (opened && isLost(opened)) {
+      this.#flush();
+      this.#restart({ epoch: parseCursor(opened.cursor, 'cursor')?.epoch ?? '', sequence: 0 });
+      for (const { viewer } of this.#live) viewer.opened(this.id, opened);
+    }
+    for (const message of messages) this.#append(new Entry(message));
+    if (this.#outbox.length > 0) this.#flushSoon();
+    if (closed) this.#closed(stream, closed);
+  }
+
+  typing(typing: Typing__Output): void {
+    for (const { viewer, member } of this.#live) if (member.userId !== typing.user_id) viewer.typing(typing);
+  }
+
+  lost(): void {
+    this.#stream = undefined;
+    for (const member of this.#members.values()) member.lost();
+  }
+
+  resume(): void {
+    this.#resumeTimer = undefined;
+    for (const member of this.#members.values()) member.resume();
+  }
+
+  /** The feed has to be opened again, after a pause that grows. */
+  resumeLater(): void {
+    const mostMs = Math.min(3000, 50 * 2 ** Math.min(this.#resumes++, 10));
+    this.#resumeTimer ??= setTimeout(() => this.resume(), mostMs * (0.5 + Math.random() / 2));
+  }
+
+  /** The member may not be here any more. */
+  dismiss(member: Member, closed: Closed__Output): void {
+    for (const subscription of member.subscriptions) subscription.end(closed);
+    this.forget(member);
+  }
+
+  /** Ends every subscription, such as when the gateway drains. */
+  endAll(code: CodeName): void {
+    this.#flush();
+    for (const member of [...this.#members.values()]) this.dismiss(member, { code, cursor: formatCursor(this.#head) });
+  }
+
+  #closed(stream: Stream, closed: Closed__Output): void {
+    this.#flush();
+    stream.passengers.delete(this);
+    if (!isPassing(closed.code)) {
+      this.#stream = undefined;
+      for (const member of [...this.#members.values()]) this.dismiss(member, closed);
+      return;
+    }
+    if (closed.code !== 'RESOURCE_EXHAUSTED') this.upstream.retire(stream);
+    this.lost();
+    this.resumeLater();
+  }
+
+  #append(entry: Entry): void {
+    if (this.#head === undefined) return;
+    if (entry.epoch !== this.#head.epoch) {
+      this.#flush();
+      this.#restart({ epoch: entry.epoch, sequence: 0 });
+      const cursor = formatCursor({ epoch: entry.epoch, sequence: entry.sequence });
+      const opened = { cursor, resumed: false, history_lost: 'HISTORY_LOST_EPOCH_CHANGED' } as const;
+      for (const { viewer } of this.#live) viewer.opened(this.id, opened);
+    }
+    // The history that chat sends to whoever opens a room: our viewers read theirs page by page.
+    if (entry.sequence <= this.#head.sequence) return;
+    this.#head = { epoch: entry.epoch, sequence: entry.sequence };
+    this.#recent!.push(entry);
+    this.#outbox.push(entry);
+  }
+
+  #restart(head: Position): void {
+    this.#head = head;
+    this.#recent = new Recent(head);
+    for (const subscription of this.#live) subscription.skipTo = 0;
+  }
+
+  #flushSoon(): void {
+    if (this.#flushTimer) return;
+    if (performance.now() - this.#flushedAt >= flushEveryMs) this.#flush();
+    else this.#flushTimer = setTimeout(() => this.#flush(), flushEveryMs);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    if (this.#outbox.length === 0) return;
+    this.#flushedAt = performance.now();
+    const batch = new Batch(this.id, this.#outbox);
+    this.#outbox = [];
+    const first = batch.entries[0]!.sequence;
+    for (const subscription of this.#live) {
+      if (subscription.skipTo < first) subscription.viewer.deliver(batch);
+      else {
+        const rest = batch.after(subscription.skipTo);
+        if (rest.entries.length > 0) subscription.viewer.deliver(rest);
+      }
+    }
+  }
+
+  #dispose(): void {
+    this.#disposed = true;
+    clearTimeout(this.#flushTimer);
+    clearTimeout(this.#resumeTimer);
+    this.#stream?.passengers.delete(this);
+    this.#stream = undefined;
+    this.#settings.onEmpty();
+  }
+}
+
+const isLost = ({ history_lost }: Opened__Output) => history_lost !== 'HISTORY_LOST_UNSPECIFIED';

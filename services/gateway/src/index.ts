@@ -1,0 +1,3 @@
+export { createGateway, type Gateway, type GatewaySettings } from './gateway.ts';
+export { serveProxy } from './proxy/proxy.ts';
+export { gatewaySettings } from './settings.ts';

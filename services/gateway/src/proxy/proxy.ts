@@ -1,0 +1,3 @@
+export async function serveProxy(): Promise<never> {
+  throw new Error('not yet');
+}
