@@ -1,0 +1,61 @@
+import { moneyText, type Order } from '@parley/client';
+import { useState } from 'preact/hooks';
+import { dayText, timeText } from '../rooms/days.ts';
+import { api } from '../state/chat.ts';
+import { problemText, sentence } from '../state/problem-text.ts';
+import { say } from '../state/store.ts';
+
+const words: Record<string, string> = {
+  PENDING: 'Received',
+  AWAITING_PAYMENT: 'Being paid',
+  PAID: 'Paid',
+  CANCELLED: 'Cancelled',
+};
+
+export function isFinal({ state }: Order): boolean {
+  return state === 'PAID' || state === 'CANCELLED';
+}
+
+export function OrderList({ orders, onChanged }: { orders: readonly Order[]; onChanged: (order: Order) => void }) {
+  if (orders.length === 0) return <p class="quiet">You have not ordered anything yet.</p>;
+  return (
+    <ul class="order-list">
+      {orders.map((order) => (
+        <OrderRow key={order.id} order={order} onChanged={onChanged} />
+      ))}
+    </ul>
+  );
+}
+
+function OrderRow({ order, onChanged }: { order: Order; onChanged: (order: Order) => void }) {
+  const [busy, setBusy] = useState(false);
+  const cancel = async () => {
+    setBusy(true);
+    try {
+      onChanged(await api.orders.cancel(order.id));
+    } catch (error) {
+      say(problemText(error), 'bad');
+    }
+    setBusy(false);
+  };
+  return (
+    <li class="order" data-state={order.state} data-id={order.id} data-testid="order">
+      <p class="order-items">
+        {order.items.map(({ product_id, quantity }) => `${quantity} × ${product_id}`).join(', ')}
+      </p>
+      <p class="order-total">{order.total && moneyText(order.total)}</p>
+      <p class="quiet">
+        {dayText(order.created_at)}, {timeText(order.created_at)}
+        {order.reason && ` · ${sentence(order.reason)}`}
+      </p>
+      <p class="order-state" aria-live="polite">
+        <span class="dot" aria-hidden="true" /> {words[order.state] ?? order.state}
+      </p>
+      {!isFinal(order) && (
+        <button type="button" class="bad" disabled={busy} onClick={cancel} data-testid="order-cancel">
+          Cancel order
+        </button>
+      )}
+    </li>
+  );
+}
