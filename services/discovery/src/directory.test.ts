@@ -17,7 +17,7 @@ afterAll(async () => {
   await api?.[Symbol.asyncDispose]();
 });
 
-const brisk = { watchMs: 1_000, graceMs: 1_000, retryMinMs: 20, retryMaxMs: 200, absentMs: 100 };
+const brisk = { connectMs: 500, watchMs: 1_000, graceMs: 1_000, retryMinMs: 20, retryMaxMs: 200, absentMs: 100 };
 
 /** Follows a target, and remembers what it was told. */
 class Follower {
@@ -114,6 +114,17 @@ describe('EndpointSlices', () => {
     await cluster.slice('chat-3', { service: 'chat', endpoints: ['10.0.0.4'] });
     await chat.shows('chat*1 10.0.0.4');
     expect(chat.lists('endpointslices')).toBe(1);
+  });
+
+  it('may be many: 1,000 endpoints in ten of them', async () => {
+    const cluster = await space();
+    const hosts = (slice: number) => Array.from({ length: 100 }, (_, at) => `10.1.${slice}.${at}`);
+    for (let at = 0; at < 10; at++) await cluster.slice(`chat-${at}`, { service: 'chat', endpoints: hosts(at) });
+    await using chat = await following(cluster, 'chat');
+    const found = () => [...chat.metrics.read('parley_discovery_endpoints').values()][0];
+    await until('all are found', () => found() === 1_000);
+    await cluster.deleteSlice('chat-7');
+    await until('a tenth is gone', () => found() === 900);
   });
 
   it('of both families give one endpoint a pod', async () => {
@@ -273,6 +284,22 @@ describe('a watch', () => {
     const { watchMs, graceMs, retryMinMs, retryMaxMs, connectMs } = defaultTiming;
     expect(retryMaxMs).toBeLessThan(5_000);
     expect(watchMs * 1.25 + 1_000 + graceMs + retryMinMs + connectMs).toBeLessThan(60_000);
+  });
+
+  it('outlives an API server that hangs, with the last list', async () => {
+    const cluster = await space();
+    await cluster.slice('chat-1', { service: 'chat', endpoints: ['10.0.0.1'] });
+    await using chat = await following(cluster, 'chat');
+    await chat.shows('chat*1 10.0.0.1');
+    await cluster.slice('chat-1', { service: 'chat', endpoints: ['10.0.0.2'] });
+    await chat.shows('chat*1 10.0.0.2');
+    api.pause();
+    await until('the silence is noticed', () => chat.failures('endpointslices silent') === 1);
+    expect(chat.shown).toBe('chat*1 10.0.0.2');
+    api.resume();
+    await cluster.slice('chat-1', { service: 'chat', endpoints: ['10.0.0.3'] });
+    await chat.shows('chat*1 10.0.0.3');
+    expect(chat.lists('endpointslices')).toBe(1);
   });
 
   it('waits for an API server that is away, with the last list, and sees changes when it is back', async () => {

@@ -91,6 +91,21 @@ describe('Rotation', () => {
     );
   });
 
+  it('keeps 90/10 over 1,000 endpoints, each of them with its part', () => {
+    const all = [group('stable', 90, 500), group('canary', 10, 500)];
+    const rotation = new Rotation<Member>(() => true);
+    rotation.update(all);
+    const picks = Array.from({ length: 50_000 }, () => rotation.pick()!);
+    const names = picks.map((member) => member.group);
+    expect(extremes(names, 'canary', 100)[0]).toBeLessThanOrEqual(12);
+    expect(extremes(names, 'canary', 100)[1]).toBeGreaterThanOrEqual(8);
+    const counts = new Map<Member, number>();
+    for (const member of picks) counts.set(member, (counts.get(member) ?? 0) + 1);
+    for (const { members, weight } of all) {
+      for (const { member } of members) expect(Math.abs(counts.get(member)! - weight)).toBeLessThanOrEqual(2);
+    }
+  });
+
   it('follows new weights from the next pick on', () => {
     const [stable, canary] = [group('stable', 90, 50), group('canary', 10, 50)];
     const rotation = new Rotation<Member>(() => true);
