@@ -51,7 +51,6 @@ export async function startPostgres({
     await run(join(programs, 'initdb'), initdb, { ...owner, cwd: folder });
     const server = new Postmaster(join(programs, 'postgres'), folder, await freePort(), owner, {
       fsync: durable ? 'on' : 'off',
-      synchronous_commit: durable ? 'on' : 'off',
       full_page_writes: durable ? 'on' : 'off',
       ...settings,
     });
