@@ -1,4 +1,4 @@
-import { CHAT_ROOMS, type ChatRoom, roomIdOf } from './api/index.ts';
+import { CHAT_ROOMS, type ChatRoom, roomIdOf, SERVICE_WEIGHTS, type ServiceWeight } from './api/index.ts';
 import { BY_ROOM_ID, ChatRoomController, type RoomAdmin, type UserDirectory } from './chat-room/index.ts';
 import type { ThrottleOptions } from './chat-room/numbers-throttle.ts';
 import {
@@ -8,13 +8,28 @@ import {
   type Logger,
   type Metrics,
   Reflector,
+  type ReflectorOptions,
   type RetryOptions,
   runController,
   runElected,
   type Term,
   WorkQueue,
+  Written,
 } from './runtime/index.ts';
-import { Written } from './runtime/written.ts';
+import {
+  BY_BACKEND,
+  BY_SERVICE,
+  ENDPOINT_SLICES,
+  type EndpointSlice,
+  type PrometheusOptions,
+  SERVICE_LABEL,
+  SERVICES,
+  type Service,
+  ServiceWeightController,
+  serviceOf,
+  servicesOf,
+} from './service-weight/index.ts';
+import { enqueueRooms, enqueueWeights } from './triggers.ts';
 
 export interface OperatorOptions {
   client: ApiClient;
@@ -26,44 +41,59 @@ export interface OperatorOptions {
   watchNamespace?: string;
   /** Who this process is; no two may have the same. */
   identity: string;
+  /** Rooms worked on at once. */
   workers?: number;
+  prometheus?: PrometheusOptions;
+  /** The share of failed calls above which a rollout is taken back. */
+  maxErrorRate?: number;
   log: Logger;
   metrics: Metrics;
   election?: Partial<Pick<ElectionOptions, 'leaseMs' | 'renewDeadlineMs' | 'retryMs'>>;
   retry?: RetryOptions;
   throttle?: ThrottleOptions;
+  /** How long chat may be away before every room's Ready is Unknown. */
   awayAfterMs?: number;
 }
 
 export const LEASE_NAME = 'parley-operator';
 
-/**
- * The operator's parts, put together: what it watches, in every replica, and what works on it, in the one that leads.
- */
+/** The operator's parts, put together: what it watches, in every replica, and what works on it, in the one that leads. */
 export class Operator {
   readonly rooms: Reflector<ChatRoom>;
+  readonly weights: Reflector<ServiceWeight>;
+  readonly services: Reflector<Service>;
+  readonly slices: Reflector<EndpointSlice>;
   readonly #options: OperatorOptions;
   readonly #roomQueue: WorkQueue;
+  readonly #weightQueue: WorkQueue;
   readonly #writtenRooms: Written<ChatRoom>;
+  readonly #writtenWeights: Written<ServiceWeight>;
   #term: Term | undefined;
 
   constructor(options: OperatorOptions) {
-    const { client, log, metrics, watchNamespace, retry } = options;
+    const { client, log, metrics, watchNamespace: namespace, retry } = options;
+    const common: Pick<ReflectorOptions<never>, 'client' | 'log' | 'metrics' | 'namespace'> = { client, log, metrics };
+    if (namespace !== undefined) common.namespace = namespace;
     this.#options = options;
-    const watched = { client, log, metrics, ...(watchNamespace === undefined ? {} : { namespace: watchNamespace }) };
-    this.rooms = new Reflector<ChatRoom>({
-      ...watched,
-      resource: CHAT_ROOMS,
-      indexes: { [BY_ROOM_ID]: (room) => [roomIdOf(room)] },
+    this.rooms = new Reflector({ ...common, resource: CHAT_ROOMS, indexes: { [BY_ROOM_ID]: (o) => [roomIdOf(o)] } });
+    this.weights = new Reflector({ ...common, resource: SERVICE_WEIGHTS, indexes: { [BY_BACKEND]: servicesOf } });
+    this.services = new Reflector({ ...common, resource: SERVICES });
+    this.slices = new Reflector({
+      ...common,
+      resource: ENDPOINT_SLICES,
+      indexes: { [BY_SERVICE]: (slice) => serviceOf(slice, SERVICE_LABEL) },
     });
     this.#writtenRooms = new Written(this.rooms.store);
-    this.#roomQueue = new WorkQueue('chatroom', { metrics, ...(retry === undefined ? {} : { retry }) });
+    this.#writtenWeights = new Written(this.weights.store);
+    this.#roomQueue = new WorkQueue('chatroom', { metrics, retry });
+    this.#weightQueue = new WorkQueue('serviceweight', { metrics, retry });
     enqueueRooms(this.rooms, this.#writtenRooms, this.#roomQueue);
+    enqueueWeights(this, this.#writtenWeights, this.#weightQueue);
   }
 
   /** Everything that is watched has been seen once. */
   get hasSynced(): boolean {
-    return this.rooms.hasSynced;
+    return this.#reflectors().every(({ hasSynced }) => hasSynced);
   }
 
   /** The term in which this process leads, if it does. */
@@ -71,45 +101,66 @@ export class Operator {
     return this.#term;
   }
 
-  /** Runs until the signal aborts, and gives the Lease back. */
+  /** Runs until the signal aborts, and gives the Lease back. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { client, namespace, identity, election, log, metrics } = this.#options;
-    const watching = [this.rooms.run(signal)];
-    await Promise.race([Promise.all([this.rooms.synced]), Promise.all(watching)]);
+    const watching = Promise.all(this.#reflectors().map((reflector) => reflector.run(signal)));
+    await Promise.race([Promise.all(this.#reflectors().map(({ synced }) => synced)), watching]);
     const lease = { client, namespace, name: LEASE_NAME, identity, log, metrics, ...election };
     await runElected(lease, signal, (term) => this.#lead(term));
-    await Promise.all(watching);
+    await watching;
     this.#roomQueue.close();
+    this.#weightQueue.close();
   }
 
+  /** One term: controllers of its own, whose every write asks the term first. */
   async #lead(term: Term): Promise<void> {
-    const { admin, users, identity, workers = 16, log, metrics, throttle, awayAfterMs } = this.#options;
+    const { identity, workers = 16, log, metrics, watchNamespace } = this.#options;
     const client = this.#options.client.fenced(term.check);
     const events = new EventRecorder({ client, controller: 'parley.dev/operator', instance: identity, log });
-    const chatRooms = new ChatRoomController({
+    const rooms = new ChatRoomController({
+      ...this.#options,
       client,
       term,
+      events,
       rooms: this.rooms,
       written: this.#writtenRooms,
       queue: this.#roomQueue,
-      admin,
-      users,
-      events,
-      watches: (namespace) => [undefined, namespace].includes(this.#options.watchNamespace),
-      log,
-      ...(throttle === undefined ? {} : { throttle }),
-      ...(awayAfterMs === undefined ? {} : { awayAfterMs }),
+      watches: (namespace) => watchNamespace === undefined || watchNamespace === namespace,
     });
-    this.#term = term;
+    const weights = new ServiceWeightController({
+      client,
+      events,
+      weights: this.weights,
+      services: this.services,
+      slices: this.slices,
+      written: this.#writtenWeights,
+      prometheus: this.#options.prometheus,
+      maxErrorRate: this.#options.maxErrorRate ?? 0.05,
+    });
     for (const key of this.rooms.store.keys()) this.#roomQueue.add(key);
+    for (const key of this.weights.store.keys()) this.#weightQueue.add(key);
+    this.#term = term;
+    const [roomQueue, weightQueue] = [this.#roomQueue, this.#weightQueue];
     await Promise.all([
-      chatRooms.mirror.run(term.signal),
+      rooms.mirror.run(term.signal),
       runController(
         {
           name: 'chatroom',
-          queue: this.#roomQueue,
-          reconcile: (key, signal) => chatRooms.reconcile(key, signal),
+          queue: roomQueue,
+          reconcile: (key, signal) => rooms.reconcile(key, signal),
           concurrency: workers,
+          log,
+          metrics,
+        },
+        term.signal,
+      ),
+      runController(
+        {
+          name: 'serviceweight',
+          queue: weightQueue,
+          reconcile: (key, signal) => weights.reconcile(key, signal),
+          concurrency: 4,
           log,
           metrics,
         },
@@ -118,17 +169,8 @@ export class Operator {
     ]);
     this.#term = undefined;
   }
-}
 
-/** A resource is worked on when it changes, and, when one comes or goes, so are the others that claim its room id. */
-function enqueueRooms(rooms: Reflector<ChatRoom>, written: Written<ChatRoom>, queue: WorkQueue): void {
-  rooms.onChange(({ type, object }) => {
-    const key = `${object.metadata.namespace}/${object.metadata.name}`;
-    if (type === 'modified' && written.isEcho(object)) return;
-    queue.add(key);
-    if (type !== 'added' && type !== 'deleted') return;
-    for (const { metadata } of rooms.store.byIndex(BY_ROOM_ID, roomIdOf(object))) {
-      queue.add(`${metadata.namespace}/${metadata.name}`);
-    }
-  });
+  #reflectors() {
+    return [this.rooms, this.weights, this.services, this.slices];
+  }
 }

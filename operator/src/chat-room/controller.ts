@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '@parley/kit';
 import type { Room__Output } from '@parley/proto/chat/Room';
 import {
@@ -22,8 +23,8 @@ import {
   setFinalizer,
   type Term,
   type WorkQueue,
+  type Written,
 } from '../runtime/index.ts';
-import type { Written } from '../runtime/written.ts';
 import type { RoomAdmin, UserDirectory } from './chat.ts';
 import { winnerOf } from './claims.ts';
 import { NumbersThrottle, type ThrottleOptions } from './numbers-throttle.ts';
@@ -336,7 +337,7 @@ export class ChatRoomController {
     const waits = [changesInMs(status, now), outcome.ready?.reason === 'Rejected' ? TRY_REFUSED_AGAIN_MS : undefined];
     const lookUpAtMs = this.#lookUpAtMs.get(key);
     if (lookUpAtMs !== undefined) waits.push(Math.max(1_000, lookUpAtMs - monotonicMs()));
-    const same = JSON.stringify(sorted(status)) === JSON.stringify(sorted(room.status ?? {}));
+    const same = isDeepStrictEqual(status, room.status);
     if (!same && onlyNumbersDiffer(status, room.status ?? {}) && this.#throttle.waitMs(key) > 0) {
       waits.push(this.#throttle.waitMs(key));
     } else if (!same) {
@@ -413,15 +414,4 @@ function away(message: string): NonNullable<Outcome['ready']> {
 function unknownFields(room: ChatRoom): string {
   const { unknown } = validate(chatRoomSpec, room.spec, 'spec');
   return unknown.length === 0 ? '' : `this operator does not know ${unknown.join(', ')}`;
-}
-
-/** With the fields in one order, to compare. */
-function sorted<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(sorted) as T;
-  if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map((key) => [key, sorted((value as Record<string, unknown>)[key])]),
-  ) as T;
 }

@@ -24,3 +24,4 @@ export {
 export { type Change, type IndexFunction, Store } from './store.ts';
 export { Backoff, monotonicMs, pause } from './timing.ts';
 export { WorkQueue } from './workqueue.ts';
+export { Written } from './written.ts';

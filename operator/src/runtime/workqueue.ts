@@ -22,7 +22,7 @@ export class WorkQueue {
   readonly #unwatch: (() => void) | undefined;
   #closed = false;
 
-  constructor(name: string, options: { retry?: RetryOptions; metrics?: Metrics } = {}) {
+  constructor(name: string, options: { retry?: RetryOptions | undefined; metrics?: Metrics | undefined } = {}) {
     this.name = name;
     this.#limiter = new RetryLimiter(options.retry);
     this.#metrics = options.metrics;

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { type EndpointSlice, hasPort, readyEndpoints } from './endpoints.ts';
+
+type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
+const slice = (endpoints: Endpoint[], port = { name: 'grpc', port: 50051 }): EndpointSlice => ({
+  metadata: { name: 'slice' },
+  endpoints,
+  ports: [port],
+});
+const at = (address: string, conditions?: Endpoint['conditions']): Endpoint => ({
+  addresses: [address],
+  ...(conditions === undefined ? {} : { conditions }),
+});
+
+test.each<[string, EndpointSlice[], number]>([
+  ['no slices', [], 0],
+  ['a ready one', [slice([at('10.0.0.1', { ready: true })])], 1],
+  ['one that says nothing', [slice([at('10.0.0.1')])], 1],
+  ['one that is not ready', [slice([at('10.0.0.1', { ready: false })])], 0],
+  ['one that is terminating', [slice([at('10.0.0.1', { ready: true, terminating: true })])], 0],
+  ['the same address in two slices', [slice([at('10.0.0.1')]), slice([at('10.0.0.1'), at('10.0.0.2')])], 2],
+  ['a slice without the port', [slice([at('10.0.0.1')], { name: 'http', port: 8080 })], 0],
+  ['no endpoints at all', [{ metadata: { name: 'slice' }, ports: [{ name: 'grpc' }] }], 0],
+])('%s', (_, slices, expected) => {
+  expect(readyEndpoints(slices, 'grpc')).toBe(expected);
+});
+
+test('a port is found by name and by number', () => {
+  const service = { metadata: { name: 's' }, spec: { ports: [{ name: 'grpc', port: 50051 }] } };
+  expect(['grpc', '50051', 'http'].map((port) => hasPort(service, port))).toEqual([true, true, false]);
+  expect(readyEndpoints([slice([at('10.0.0.1')])], '50051')).toBe(1);
+});

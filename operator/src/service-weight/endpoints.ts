@@ -1,0 +1,51 @@
+import type { KubeObject } from '../runtime/index.ts';
+import type { ResourceType } from '../runtime/resource.ts';
+
+export const ENDPOINT_SLICES: ResourceType = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  namespaced: true,
+};
+
+export const SERVICES: ResourceType = {
+  group: '',
+  version: 'v1',
+  kind: 'Service',
+  plural: 'services',
+  namespaced: true,
+};
+
+/** The label by which a slice says whose it is. */
+export const SERVICE_LABEL = 'kubernetes.io/service-name';
+
+export interface EndpointSlice extends KubeObject {
+  endpoints?: { addresses: string[]; conditions?: { ready?: boolean; terminating?: boolean } }[];
+  ports?: { name?: string; port?: number }[];
+}
+
+export interface Service extends KubeObject {
+  spec?: { ports?: { name?: string; port: number }[] };
+}
+
+/**
+ * How many endpoints of a Service are ready on a port: over all of its slices, each address once. An endpoint that says
+ * nothing is ready; one that is terminating is not.
+ * @param port a port's name, or its number as text
+ */
+export function readyEndpoints(slices: readonly EndpointSlice[], port: string): number {
+  const ready = new Set<string>();
+  for (const { endpoints = [], ports = [] } of slices) {
+    if (!ports.some(({ name, port: number }) => name === port || String(number) === port)) continue;
+    for (const { addresses, conditions } of endpoints) {
+      if (addresses[0] && (conditions?.ready ?? true) && !conditions?.terminating) ready.add(addresses[0]);
+    }
+  }
+  return ready.size;
+}
+
+/** Has a Service this port, by name or number? */
+export function hasPort(service: Service, port: string): boolean {
+  return (service.spec?.ports ?? []).some(({ name, port: number }) => name === port || String(number) === port);
+}
