@@ -16,7 +16,7 @@ export const userSettings = {
   ),
   adminPassword: setting('PARLEY_ADMIN_PASSWORD', allowedBy(rules.password), "the first admin's password"),
   passwordMemoryKib: setting(
-    'PARLEY_PASSWORD_MEMORY_KIB',
+    'PARLEY_ARGON2_MEMORY_KIB',
     from.integer(19_456, 1024, 1_048_576),
     'memory that hashing one password takes (argon2id, 2 passes)',
     '19456',

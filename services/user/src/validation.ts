@@ -38,7 +38,7 @@ export const rules = {
   password(value) {
     const length = characters(value);
     if (length < shortestPassword || length > longestPassword)
-      return `has ${length} characters; ${shortestPassword} to ${longestPassword} are allowed`;
+      return `has ${length} characters; ${shortestPassword} to ${longestPassword} characters are allowed`;
     if (value.trim() === '') return 'is blank; at least one visible character is required';
     return undefined;
   },

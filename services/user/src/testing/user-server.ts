@@ -38,7 +38,8 @@ export interface UserServerSettings {
   keys?: KeyRing;
 }
 
-const keyFolder = mkdtempSync(join(tmpdir(), 'parley-user-keys-'));
+/** Signing keys for a whole test file. */
+export const keyFolder = mkdtempSync(join(tmpdir(), 'parley-user-keys-'));
 makeKeys(keyFolder);
 process.once('exit', () => rmSync(keyFolder, { recursive: true, force: true }));
 

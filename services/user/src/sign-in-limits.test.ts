@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { addressOf, RateLimit, SignInLimits } from './sign-in-limits.ts';
+import { type Store, stores } from './testing/stores.ts';
+import { failure, serveUsers } from './testing/user-server.ts';
+
+let store: Store;
+beforeAll(async () => {
+  store = await stores[0]!.open();
+});
+afterAll(() => store[Symbol.asyncDispose]());
+
+test('within any time, no more pass than the burst and what came back since', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 100 }), fc.array(fc.nat(5000), { maxLength: 200 }), (perMinute, gaps) => {
+      const limit = new RateLimit(perMinute);
+      let now = 1_000_000;
+      let passed = 0;
+      for (const gap of gaps) {
+        now += gap;
+        const waitMs = limit.take('key', now);
+        if (waitMs === 0) passed++;
+        // What it says is true: then there is one, and not long before.
+        else expect(waitMs).toBeLessThanOrEqual(60_000 / perMinute + 1);
+      }
+      expect(passed).toBeLessThanOrEqual(perMinute + Math.floor(((now - 1_000_000) * perMinute) / 60_000) + 1);
+    }),
+  );
+});
+
+test('after the time that was told, the next one passes', () => {
+  const limit = new RateLimit(10);
+  for (let i = 0; i < 10; i++) expect(limit.take('key', 0)).toBe(0);
+  const waitMs = limit.take('key', 0);
+  expect(waitMs).toBe(6000);
+  expect(limit.take('other', 0)).toBe(0);
+  expect(limit.take('key', waitMs)).toBe(0);
+});
+
+test('memory is bounded, however many names are tried; the one that was tried last is kept', () => {
+  const limit = new RateLimit(1, 100);
+  for (let i = 0; i < 10_000; i++) limit.take(`name ${i}`, 0);
+  expect(limit.size).toBe(100);
+  expect(limit.take('name 9999', 0)).toBeGreaterThan(0);
+});
+
+test.each([
+  ['10.1.2.3:54321', '10.1.2.3'],
+  ['10.1.2.3', '10.1.2.3'],
+  ['10.1.2.3, 172.16.0.1', '10.1.2.3'],
+  ['[::ffff:10.1.2.3]:54321', '10.1.2.3'],
+  ['::ffff:10.1.2.3', '10.1.2.3'],
+  ['[2001:db8:1:2:3:4:5:6]:443', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
+  ['2001:db8::9', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['[fe80::1%eth0]:1', 'fe80:0:0:0::/64'],
+  ['unix:', 'unix:'],
+])('the peer %s counts as %s', (peer, address) => {
+  expect(addressOf(peer)).toBe(address);
+});
+
+test('no peer is too odd to count', () => {
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.ipV6(), fc.ipV4()), (peer) => addressOf(peer).length <= 64));
+});
+
+test('sign-ins that succeed do not count against a name', () => {
+  const limits = new SignInLimits({ signInsPerUsername: 2, signInsPerAddress: 100 });
+  for (let i = 0; i < 50; i++) {
+    limits.asUsername('alice');
+    limits.succeeded('ALICE');
+  }
+});
+
+test('guessing a password is stopped, with when to try again, and nobody else is', async () => {
+  await using server = await serveUsers({ database: store.database, settings: { signInsPerUsername: 5 } });
+  const password = 'correct horse battery';
+  for (const username of ['alice', 'bob'])
+    await server.auth.register({ username, email: `${username}@example.com`, password });
+  const guesses = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => failure(server.auth.login({ username: 'Alice', password: `guess ${i}` }))),
+  );
+  const refused = guesses.filter(({ code }) => code === 'RESOURCE_EXHAUSTED');
+  expect(refused).toHaveLength(15);
+  for (const { message, details } of refused) {
+    expect(message).toMatch(/too many sign-ins that failed for this username: try again in \d+ s/);
+    expect(details.retryAfterMs).toBeGreaterThan(0);
+  }
+  expect((await failure(server.auth.login({ username: 'alice', password }))).code).toBe('RESOURCE_EXHAUSTED');
+  expect((await server.auth.login({ username: 'bob', password })).user?.username).toBe('bob');
+});
+
+test('a flood from one address is stopped, and other addresses are not', async () => {
+  await using server = await serveUsers({ database: store.database, settings: { signInsPerAddress: 5 } });
+  const metadata = { 'x-forwarded-for': '198.51.100.7' };
+  const from = (address: string) => ({ token: server.service, metadata: { 'x-forwarded-for': address } });
+  const calls = Array.from({ length: 20 }, (_, i) =>
+    failure(server.auth.login({ username: `u${i}`, password: 'guess' }, { token: server.service, metadata })),
+  );
+  const codes = (await Promise.all(calls)).map(({ code }) => code);
+  expect(codes.filter((code) => code === 'RESOURCE_EXHAUSTED')).toHaveLength(15);
+  const elsewhere = server.auth.login({ username: 'u', password: 'guess' }, from('198.51.100.8'));
+  expect((await failure(elsewhere)).code).toBe('UNAUTHENTICATED');
+});
