@@ -23,7 +23,7 @@ export function openChannels(ports: Ports, token: () => string, log: Logger, met
   const byAddress = new Map<string, RpcChannel>();
   const weighted = Object.values(ports.addresses).some((address) => address && /^(k8s|static):/.test(address));
   if (weighted) {
-    const discovery = registerDiscovery({ log });
+    const discovery = registerDiscovery({ log, metrics });
     stack.defer(() => discovery.close());
   }
   const definition = packageDefinition();

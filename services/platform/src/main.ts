@@ -43,9 +43,22 @@ operator.action(async () => {
 operator
   .command('release')
   .description("take the operator's finalizers off its resources, before an uninstall")
-  .action(async () => {
+  .option('--deployment <name>', "the operator's Deployment, to be scaled to 0 before")
+  .option('--secret <name>', 'the Secret of signing keys, to be deleted after')
+  .action(async (options: { deployment?: string; secret?: string }) => {
     const { release } = await import('./operate.ts');
-    await release(process.env);
+    await release(options, process.env);
+  });
+
+program
+  .command('smoke')
+  .description('register, sign in, talk in a room and read it back through a gateway')
+  .requiredOption('--url <url>', "the gateway's HTTP address")
+  .requiredOption('--grpc <address>', "the gateway's gRPC address")
+  .requiredOption('--keys <folder>', 'the folder of signing keys')
+  .action(async (options: { url: string; grpc: string; keys: string }) => {
+    const { smoke } = await import('./smoke.ts');
+    await smoke(options);
   });
 
 addClientCommands(program);

@@ -1,2 +1,5 @@
 export async function operate(_env: NodeJS.ProcessEnv, _stop: AbortSignal): Promise<void> {}
-export async function release(_env: NodeJS.ProcessEnv): Promise<void> {}
+export async function release(
+  _options: { deployment?: string; secret?: string },
+  _env: NodeJS.ProcessEnv,
+): Promise<void> {}

@@ -1,0 +1,123 @@
+{{/* The image of everything, or of a canary. */}}
+{{- define "parley.image" -}}
+{{- $own := .own | default dict -}}
+{{- printf "%s:%s" (default .root.Values.image.repository $own.repository) (default (default .root.Chart.AppVersion .root.Values.image.tag) $own.tag) -}}
+{{- end }}
+
+{{- define "parley.labels" -}}
+app.kubernetes.io/part-of: parley
+app.kubernetes.io/name: parley
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/version: {{ default .root.Chart.AppVersion .root.Values.image.tag | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- end }}
+
+{{- define "parley.selector" -}}
+app.kubernetes.io/name: parley
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "parley.keysSecret" -}}
+{{- default (printf "%s-keys" .Release.Name) .Values.auth.existingSecret -}}
+{{- end }}
+
+{{- define "parley.databaseSecret" -}}
+{{- if .Values.postgresql.existingSecret -}}
+{{- .Values.postgresql.existingSecret -}}
+{{- else if .Values.postgresql.enabled -}}
+{{- .Release.Name }}-postgresql
+{{- else -}}
+{{- fail "postgresql.existingSecret is empty and postgresql.enabled is false: name a Secret with the key url, or enable the PostgreSQL for trying out" -}}
+{{- end -}}
+{{- end }}
+
+{{- define "parley.redisSecret" -}}
+{{- if .Values.redis.existingSecret -}}
+{{- .Values.redis.existingSecret -}}
+{{- else if .Values.redis.enabled -}}
+{{- .Release.Name }}-redis
+{{- end -}}
+{{- end }}
+
+{{/* Restricted pod security. */}}
+{{- define "parley.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "parley.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "parley.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Settings from maps of environment variables; later maps win. */}}
+{{- define "parley.env" -}}
+{{- $all := dict -}}
+{{- range . }}{{ $all = mergeOverwrite $all (deepCopy .) }}{{ end -}}
+{{- range $name, $value := $all }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* DATABASE_URL, for migrations and services. */}}
+{{- define "parley.databaseEnv" -}}
+- name: DATABASE_URL
+  valueFrom: {secretKeyRef: {name: {{ include "parley.databaseSecret" . }}, key: url}}
+{{- end }}
+
+{{- define "parley.redisEnv" -}}
+{{- with include "parley.redisSecret" . }}
+- name: REDIS_URL
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: url}}
+{{- end }}
+{{- end }}
+
+{{/* Where services find each other. */}}
+{{- define "parley.addresses" -}}
+{{- range $service := list "user" "chat" "order" "payment" }}
+- {name: PARLEY_{{ upper $service }}_ADDRESS, value: {{ printf "k8s:///%s-%s:grpc" $.Release.Name $service | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "parley.commonEnv" -}}
+- name: PARLEY_POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: POD_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- {name: LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
+{{- with .Values.tracing.endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "parley.probes" -}}
+startupProbe:
+  httpGet: {path: /livez, port: metrics}
+  periodSeconds: 1
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /livez, port: metrics}
+  periodSeconds: 10
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {path: /readyz, port: metrics}
+  periodSeconds: 2
+  timeoutSeconds: 3
+  failureThreshold: 2
+{{- end }}
