@@ -43,7 +43,7 @@ export interface OperatorOptions {
   identity: string;
   /** Rooms worked on at once. */
   workers?: number;
-  prometheus?: PrometheusOptions;
+  prometheus?: PrometheusOptions | undefined;
   /** The share of failed calls above which a rollout is taken back. */
   maxErrorRate?: number;
   log: Logger;

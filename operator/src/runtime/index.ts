@@ -6,7 +6,7 @@ export { Connection } from './connection.ts';
 export { type ControllerOptions, type Reconcile, type Result, runController, TerminalError } from './controller.ts';
 export { EVENTS, EventRecorder, type EventText } from './events.ts';
 export { setFinalizer } from './finalizer.ts';
-export { type ElectionOptions, LEASES, LeadershipLost, runElected, type Term } from './leader.ts';
+export { type ElectionOptions, LEASES, LeadershipLost, runElected, seizeLease, type Term } from './leader.ts';
 export { type Logger, silent } from './log.ts';
 export { createMetrics, type Metrics, type QueueGauges } from './metrics.ts';
 export { RetryLimiter, type RetryOptions, TokenBucket } from './rate-limit.ts';

@@ -84,6 +84,28 @@ export async function runElected(
   }
 }
 
+/**
+ * Takes the Lease from whoever holds it, for `leaseMs` (at least its renew deadline), and lets it run out. Its leader
+ * finds out at its next renewal, and its fence is a lower one from now on.
+ * @throws when the API server cannot be reached
+ */
+export async function seizeLease(
+  options: Pick<ElectionOptions, 'client' | 'namespace' | 'name' | 'identity'> & { leaseMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const election = new Election({ ...options, renewDeadlineMs: options.leaseMs - 1 });
+  for (;;) {
+    try {
+      await election.seize(signal);
+      return;
+    } catch (error) {
+      // Its holder renewed it in between.
+      if (!isApiError(error, 409)) throw error;
+      signal.throwIfAborted();
+    }
+  }
+}
+
 class Election {
   readonly #options: ElectionOptions &
     Required<Pick<ElectionOptions, 'leaseMs' | 'renewDeadlineMs' | 'retryMs' | 'stopMs'>>;
@@ -123,6 +145,11 @@ class Election {
       await pause(waitMs, signal);
     }
     return false;
+  }
+
+  /** Takes the Lease, whoever holds it. */
+  async seize(signal: AbortSignal): Promise<void> {
+    await this.#write(this.#claim(await this.#read(signal)), monotonicMs());
   }
 
   /** Leads: runs the work and renews beside it, until either ends. */

@@ -5,7 +5,7 @@ export const ERROR_RATE_QUERY =
 export interface PrometheusOptions {
   url: string;
   /** PromQL; `$namespace` and `$service` stand for the backend. */
-  query?: string;
+  query?: string | undefined;
   timeoutMs?: number;
 }
 
