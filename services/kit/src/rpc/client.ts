@@ -86,6 +86,7 @@ export class RpcChannel implements Disposable {
   readonly #settings: ClientSettings;
   readonly #unary: Client;
   readonly #streams: Client;
+  readonly #options: ChannelOptions;
 
   constructor(settings: ClientSettings) {
     this.#settings = settings;
@@ -97,11 +98,18 @@ export class RpcChannel implements Disposable {
       'grpc.max_reconnect_backoff_ms': 3000,
       ...settings.channelOptions,
     };
+    this.#options = options;
     this.#unary = new Client(settings.address, credentials.createInsecure(), options);
-    this.#streams = new Client(settings.address, credentials.createInsecure(), {
-      ...options,
-      'grpc.use_local_subchannel_pool': 1,
-    });
+    this.#streams = this.bare();
+  }
+
+  /**
+   * A client with connections of its own to the same address, for whoever passes bytes on as they are: without our token,
+   * metrics or traces. Whoever asked for it closes it.
+   */
+  bare(): Client {
+    const options = { ...this.#options, 'grpc.use_local_subchannel_pool': 1 };
+    return new Client(this.#settings.address, credentials.createInsecure(), options);
   }
 
   /** A typed client of one service at this address. */
