@@ -1,0 +1,115 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { startParley } from './testing/parley.ts';
+
+const main = fileURLToPath(new URL('../bin/parley.js', import.meta.url));
+
+/** Runs `parley` to its end: for starts that are refused. */
+function parley(args: string[], env: Record<string, string> = {}) {
+  const ports = { PARLEY_HTTP_PORT: '0', PARLEY_GRPC_PORT: '0', PARLEY_METRICS_PORT: '0' };
+  const { status, stderr } = spawnSync(process.execPath, [main, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', ...ports, ...env },
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  return { status, stderr };
+}
+
+function temporary(): string & Disposable {
+  return mkdtempSync(join(tmpdir(), 'parley-serve-')) as string & Disposable;
+}
+
+test('every bad setting is named at once, with its value and what is allowed, and nothing is written', () => {
+  const directory = join(temporary(), 'data');
+  const bad = {
+    PARLEY_HTTP_PORT: 'eighty',
+    PARLEY_GRPC_PORT: '70000',
+    LOG_LEVEL: 'loud',
+    PARLEY_AUTH: 'maybe',
+    DATABASE_URL: 'mysql://x:secret@y',
+  };
+  const { status, stderr } = parley(['serve', 'all'], { ...bad, PARLEY_DATA_DIR: directory });
+  expect(status).toBe(78);
+  for (const name of Object.keys(bad)) expect(stderr).toContain(name);
+  expect(stderr).toContain('"eighty"');
+  expect(stderr).toContain('allowed are trace, debug, info');
+  expect(stderr).not.toContain('secret');
+  expect(existsSync(directory)).toBe(false);
+});
+
+test('a service alone says which settings it misses', () => {
+  const { status, stderr } = parley(['serve', 'user']);
+  expect(status).toBe(78);
+  expect(stderr).toMatch(/DATABASE_URL is not set/);
+});
+
+test('an unknown service and a port in use end with one sentence that says what to do', async () => {
+  expect(parley(['serve', 'everything']).stderr).toMatch(/serve all, user/);
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const { port } = server.address() as { port: number };
+  const directory = temporary();
+  for (const name of ['PARLEY_HTTP_PORT', 'PARLEY_GRPC_PORT', 'PARLEY_METRICS_PORT']) {
+    const { status, stderr } = parley(['serve', 'all'], { [name]: String(port), PARLEY_DATA_DIR: directory });
+    expect({ name, status, stderr: stderr.trim() }).toEqual({
+      name,
+      status: 1,
+      stderr: `port ${port} is in use by another process: stop that one, or set ${name} to a free port`,
+    });
+  }
+  server.close();
+});
+
+test('a data folder in use is refused, one of a dead process is taken over, and what was said is still there', async () => {
+  const directory = temporary();
+  const first = await startParley('all', { PARLEY_DATA_DIR: directory });
+  const { status, stderr } = parley(['serve', 'all'], { PARLEY_DATA_DIR: directory });
+  expect(status).toBe(1);
+  expect(stderr).toContain(`in use by process ${first.pid}`);
+  const join = await fetch(`${first.http}/v1/rooms/general/messages`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ user_id: 'u', username: 'u', content: 'still here' }),
+  });
+  expect(join.status).toBe(200);
+  await first.end('SIGKILL');
+  await using second = await startParley('all', { PARLEY_DATA_DIR: directory });
+  const answer = (await (await fetch(`${second.http}/v1/rooms/general/messages`)).json()) as {
+    messages: { content: string }[];
+  };
+  expect(answer.messages.map(({ content }) => content)).toContain('still here');
+  await first[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test.skipIf(process.getuid?.() === 0)('a data folder that cannot be written says so', () => {
+  const directory = temporary();
+  chmodSync(directory, 0o500);
+  expect(parley(['serve', 'all'], { PARLEY_DATA_DIR: join(directory, 'data') }).stderr).toContain('cannot be written');
+});
+
+test('a file where the data folder should be is refused with what to do', () => {
+  const file = join(temporary(), 'file');
+  writeFileSync(file, '');
+  expect(parley(['serve', 'all'], { PARLEY_DATA_DIR: file })).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('set PARLEY_DATA_DIR to another folder'),
+  });
+});
+
+test('health, readiness and metrics are served, and SIGTERM ends the process with 0', async () => {
+  await using running = await startParley('all');
+  expect((await fetch(`${running.metrics}/livez`)).status).toBe(200);
+  expect((await fetch(`${running.metrics}/readyz`)).status).toBe(200);
+  await fetch(`${running.http}/v1/rooms`);
+  expect(await (await fetch(`${running.metrics}/metrics`)).text()).toMatch(
+    /grpc_server_handled_total\{[^}]*grpc_method="ListRooms"[^}]*grpc_code="OK"/,
+  );
+  expect(await running.end('SIGTERM')).toBe(0);
+  expect(readFileSync(main, 'utf8')).toContain('Parley needs Node');
+});
