@@ -151,8 +151,13 @@ export interface ChatLog extends AsyncDisposable {
   /** This pod has no stream of the member any more. `notice` (his LEAVE) is appended when no other pod has one either. */
   leave(roomId: string, userId: string, notice: Draft): Promise<{ left: boolean }>;
   members(roomId: string): Promise<Member[]>;
-  /** Renews this pod's lease (12 s). A pod without one has no members. `final`: the pod goes; its members have 5 s to turn up elsewhere. */
-  renewLease(final?: boolean): Promise<void>;
+  /**
+   * Renews this pod's lease (12 s). A pod without one has no members. `final`: the pod goes; its members have 5 s to turn up elsewhere.
+   * `streams`: how many streams this pod serves, for `loads`.
+   */
+  renewLease(final?: boolean, streams?: number): Promise<void>;
+  /** The streams of every pod that has a lease, by pod id, as they were said with it: who has more than his share moves some. */
+  loads(): Promise<Map<string, number>>;
   /** Takes the members of pods whose lease has ended out of their rooms; `notice` makes the LEAVE of each. Any number of pods may call it. */
   sweep(notice: (roomId: string, member: Member) => Draft): Promise<void>;
 
