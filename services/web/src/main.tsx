@@ -11,6 +11,7 @@ import { problemText } from './state/problem-text.ts';
 import { parseRoute } from './state/routes.ts';
 import { resumeVisit } from './state/sign-in.ts';
 import { appState, change } from './state/store.ts';
+import { keepUnsent } from './state/unsent.ts';
 
 addEventListener('hashchange', () => {
   const route = parseRoute(location.hash);
@@ -18,6 +19,7 @@ addEventListener('hashchange', () => {
   if (route.page === 'room') enter(route.roomId);
 });
 addEventListener('online', wake);
+addEventListener('pagehide', keepUnsent);
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake());
 addEventListener('keydown', (event) => {
   if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey) || appState().phase !== 'in') return;

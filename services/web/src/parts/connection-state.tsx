@@ -1,3 +1,4 @@
+import type { LinkState } from '@parley/client';
 import { useEffect, useState } from 'preact/hooks';
 import { wake } from '../state/chat.ts';
 import { useApp } from '../state/store.ts';
@@ -5,14 +6,7 @@ import { useApp } from '../state/store.ts';
 /** Whether one is connected, and when the next try is: always visible, loud only when something is wrong. */
 export function ConnectionState() {
   const { link } = useApp();
-  const seconds = useSecondsUntil(link.status === 'waiting' ? link.until : 0);
-  const text = {
-    online: 'Connected',
-    connecting: 'Connecting…',
-    waiting: seconds > 0 ? `Offline · trying again in ${seconds} s` : 'Offline · trying again…',
-    stopped: 'Not connected',
-    'signed-out': 'Signed out',
-  }[link.status];
+  const text = useStateText(link);
   return (
     <div class="connection" data-status={link.status} data-testid="connection-state" title={reasonIn(link)}>
       <span class="dot" aria-hidden="true" />
@@ -26,7 +20,33 @@ export function ConnectionState() {
   );
 }
 
-function reasonIn(link: ReturnType<typeof useApp>['link']): string | undefined {
+/** The same where one reads and writes, but only when it is news. */
+export function Outage() {
+  const { link } = useApp();
+  const text = useStateText(link);
+  if (link.status === 'online' || (link.status === 'connecting' && link.attempt === 0)) return null;
+  return (
+    <p class="outage" data-testid="outage">
+      <span>{text}. What you write is sent once you are back.</span>
+      <button type="button" class="link" onClick={wake}>
+        Try now
+      </button>
+    </p>
+  );
+}
+
+function useStateText(link: LinkState): string {
+  const seconds = useSecondsUntil(link.status === 'waiting' ? link.until : 0);
+  return {
+    online: 'Connected',
+    connecting: 'Connecting',
+    waiting: seconds > 0 ? `Offline · trying again in ${seconds} s` : 'Offline · trying again',
+    stopped: 'Not connected',
+    'signed-out': 'Signed out',
+  }[link.status];
+}
+
+function reasonIn(link: LinkState): string | undefined {
   return link.status === 'waiting' ? link.reason : undefined;
 }
 

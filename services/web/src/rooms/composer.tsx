@@ -48,7 +48,7 @@ export function Composer({ roomId, name, disabled }: { roomId: string; name: str
         rows={1}
         value={text}
         disabled={disabled}
-        placeholder={disabled ? 'This room is archived' : `Say something in ${name}`}
+        placeholder={disabled ? 'This room is archived' : 'Say something'}
         aria-label={`Message to ${name}`}
         enterkeyhint="send"
         onInput={(event) => write(event.currentTarget.value)}

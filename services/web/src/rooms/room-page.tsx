@@ -1,5 +1,6 @@
 import { emptyRoom, type RoomState } from '@parley/client';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Outage } from '../parts/connection-state.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { enter, leaveRoom } from '../state/chat.ts';
 import { sentence } from '../state/problem-text.ts';
@@ -14,6 +15,11 @@ export function RoomPage({ roomId }: { roomId: string }) {
   const { open, rooms } = useApp();
   const [showsMembers, setShowsMembers] = useState(false);
   const [person, setPerson] = useState<Person>();
+  const heading = useRef<HTMLHeadingElement>(null);
+  // Without a keyboard at hand the field would call up the one on the screen: begin at the top instead.
+  useEffect(() => {
+    if (!matchMedia('(hover: hover)').matches) heading.current?.focus();
+  }, []);
   const room = open.get(roomId) ?? emptyRoom(roomId);
   const info = rooms.find(({ id }) => id === roomId);
   return (
@@ -23,7 +29,9 @@ export function RoomPage({ roomId }: { roomId: string }) {
           <Icon name="back" />
         </a>
         <div class="room-title">
-          <h1 class="display">{info?.name || roomId}</h1>
+          <h1 class="display" ref={heading} tabIndex={-1}>
+            {info?.name || roomId}
+          </h1>
           {info?.topic && <p class="quiet">{info.topic}</p>}
         </div>
         <button
@@ -45,19 +53,22 @@ export function RoomPage({ roomId }: { roomId: string }) {
           onClick={() => leave(roomId)}
           data-testid="leave"
         >
-          <Icon name="leave" />
+          <Icon name="close" />
         </button>
       </header>
       <div class="room-body">
-        {room.phase === 'refused' ? (
-          <Refused room={room} />
-        ) : (
-          <MessageLog room={room} newFrom={appState().newFrom.get(roomId)} onPerson={setPerson} />
-        )}
+        <div class="talk">
+          <Outage />
+          {room.phase === 'refused' ? (
+            <Refused room={room} />
+          ) : (
+            <MessageLog room={room} newFrom={appState().newFrom.get(roomId)} onPerson={setPerson} />
+          )}
+          <Typing room={room} />
+          <Composer roomId={roomId} name={info?.name || roomId} disabled={info?.archived ?? false} />
+        </div>
         <Members room={room} onPerson={setPerson} onClose={() => setShowsMembers(false)} />
       </div>
-      <Typing room={room} />
-      <Composer roomId={roomId} name={info?.name || roomId} disabled={info?.archived ?? false} />
       {person && <PersonActions roomId={roomId} person={person} onClose={() => setPerson(undefined)} />}
     </main>
   );

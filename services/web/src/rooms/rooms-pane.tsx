@@ -1,4 +1,5 @@
 import type { RoomInfo } from '@parley/client';
+import { useEffect, useRef } from 'preact/hooks';
 import { Avatar } from '../parts/avatar.tsx';
 import { ConnectionState } from '../parts/connection-state.tsx';
 import { Icon } from '../parts/icon.tsx';
@@ -13,6 +14,14 @@ import { roving } from './roving.ts';
 export function RoomsPane() {
   const { rooms, route, me } = useApp();
   const here = route.page === 'room' ? route.roomId : undefined;
+  const list = useRef<HTMLUListElement>(null);
+  const wasElsewhere = useRef(false);
+  // Back from a room, the arrow keys are in the list again.
+  useEffect(() => {
+    if (route.page === 'rooms' && wasElsewhere.current)
+      list.current?.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+    wasElsewhere.current = route.page !== 'rooms';
+  }, [route.page]);
   return (
     <nav class="rooms-pane" aria-label="Rooms">
       <header class="pane-head">
@@ -24,7 +33,7 @@ export function RoomsPane() {
       <button type="button" class="jump" onClick={() => change({ dialog: 'switcher' })} data-testid="switcher">
         <Icon name="search" /> <span>Find or open a room</span> <kbd>Ctrl K</kbd>
       </button>
-      <ul class="rooms" onKeyDown={roving}>
+      <ul class="rooms" ref={list} onKeyDown={roving}>
         {withHere(rooms, here).map((room, index) => (
           <RoomItem key={room.id} room={room} here={room.id === here} first={here ? room.id === here : index === 0} />
         ))}

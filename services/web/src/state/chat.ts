@@ -3,6 +3,7 @@ import { Connection, createApi, cursorOf, type RoomState, sequenceOf } from '@pa
 import { problemText } from './problem-text.ts';
 import { forget, origin, session } from './sign-in.ts';
 import { appState, change, type Me, say } from './store.ts';
+import { takeUnsent } from './unsent.ts';
 
 let connection: Connection | undefined;
 let timers: ReturnType<typeof setInterval>[] = [];
@@ -38,6 +39,7 @@ export function begin(me: Me): void {
     },
   });
   connection.start();
+  for (const { roomId, key, content } of takeUnsent(me.userId)) connection.send(roomId, content, key);
   const { route } = appState();
   if (route.page === 'room') enter(route.roomId);
   timers = [
