@@ -43,11 +43,19 @@ operator.action(async () => {
 operator
   .command('release')
   .description("take the operator's finalizers off its resources, before an uninstall")
-  .option('--deployment <name>', "the operator's Deployment, to be scaled to 0 before")
-  .option('--secret <name>', 'the Secret of signing keys, to be deleted after')
-  .action(async (options: { deployment?: string; secret?: string }) => {
+  .action(async () => {
     const { release } = await import('./operate.ts');
-    await release(options, process.env);
+    await release(process.env, stopSignal());
+  });
+
+program
+  .command('cleanup')
+  .description('after an uninstall, delete what Helm does not know of')
+  .option('--secret <name>', 'the Secret of signing keys')
+  .option('--lease <name>', "the operators' Lease")
+  .action(async (options: { secret?: string; lease?: string }) => {
+    const { cleanUp } = await import('./cleanup.ts');
+    await cleanUp(options);
   });
 
 program

@@ -1,5 +1,11 @@
-export async function operate(_env: NodeJS.ProcessEnv, _stop: AbortSignal): Promise<void> {}
-export async function release(
-  _options: { deployment?: string; secret?: string },
-  _env: NodeJS.ProcessEnv,
-): Promise<void> {}
+import { readOperatorConfig, runOperator, runRelease } from '@parley/operator';
+
+/** `parley operator`. @throws StartError for settings that cannot be used. */
+export async function operate(env: NodeJS.ProcessEnv, stop: AbortSignal): Promise<void> {
+  await runOperator(readOperatorConfig(env), stop);
+}
+
+/** `parley operator release`: every ChatRoom can be deleted by anybody from then on. */
+export async function release(env: NodeJS.ProcessEnv, stop: AbortSignal): Promise<void> {
+  await runRelease(readOperatorConfig(env), stop);
+}
