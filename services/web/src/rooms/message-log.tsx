@@ -22,13 +22,17 @@ const lostText: Record<string, string> = {
 export function MessageLog({ room, newFrom, onPerson }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
-  const heightBefore = useRef(0);
   const firstBefore = useRef<string | undefined>(undefined);
   const [missed, setMissed] = useState(0);
   const [reading, setReading] = useState(false);
   const pending = visiblePending(room);
   const last = room.messages.at(-1)?.id;
   const mine = pending.at(-1)?.key;
+
+  const first = room.messages[0]?.id;
+  // Seen before the drawing: where the row is that has to stay under the reader's eyes when older ones come above it.
+  const kept = first !== firstBefore.current && !atEnd.current ? scroller.current?.querySelector('.row') : undefined;
+  const keptTop = kept?.getBoundingClientRect().top ?? 0;
 
   // What one has typed oneself is always shown.
   useLayoutEffect(() => {
@@ -37,11 +41,9 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
 
   useLayoutEffect(() => {
     const element = scroller.current!;
-    const first = room.messages[0]?.id;
     if (atEnd.current) element.scrollTop = element.scrollHeight;
-    else if (first !== firstBefore.current) element.scrollTop += element.scrollHeight - heightBefore.current;
+    else if (kept?.isConnected) element.scrollTop += kept.getBoundingClientRect().top - keptTop;
     firstBefore.current = first;
-    heightBefore.current = element.scrollHeight;
   }, [room.messages, room.earlier, pending.length, room.roomId]);
 
   useEffect(() => {
@@ -158,13 +160,18 @@ function topText(room: RoomState, reading: boolean): string {
   return room.fromStart || sequenceOf(room.messages[0]!) <= 1 ? 'This is as far back as it goes.' : '';
 }
 
-/** Arrow keys go from message to message once one is among them. */
+/** Arrow keys go from message to message once one is among them; Enter shows what can be done about one. */
 function moveBetweenMessages(event: KeyboardEvent): void {
+  const focused = document.activeElement as HTMLElement;
+  if (event.key === 'Enter' && focused.classList.contains('row')) {
+    event.preventDefault();
+    focused.querySelector<HTMLElement>('.row-menu')?.click();
+  }
   if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
   const list = event.currentTarget as HTMLElement;
   const rows = [...list.querySelectorAll<HTMLElement>('.row')];
-  const at = rows.indexOf((document.activeElement as HTMLElement).closest<HTMLElement>('.row')!);
-  if (at < 0 && document.activeElement !== list) return;
+  const at = rows.indexOf(focused.closest<HTMLElement>('.row')!);
+  if (at < 0 && focused !== list) return;
   event.preventDefault();
   const to = at < 0 ? rows.length - 1 : at + (event.key === 'ArrowUp' ? -1 : 1);
   const next = rows[to];
