@@ -230,6 +230,7 @@ class LiveCall {
   readonly #verifier: TokenVerifier;
   readonly #startedAt = performance.now();
   #expiry: NodeJS.Timeout | undefined;
+  #ended = false;
 
   constructor(method: Method, call: AnyCall, { verifier, log }: ServerSettings) {
     this.method = method;
@@ -246,9 +247,10 @@ class LiveCall {
       peer: call.getPeer(),
       log,
     };
-    (call as ServerUnaryCall<Buffer, unknown>).on('cancelled', () =>
-      this.abort(new AppError('CANCELLED', 'the caller has gone')),
-    );
+    // grpc-js says so of every call whose stream closes, of those that were answered too.
+    (call as ServerUnaryCall<Buffer, unknown>).on('cancelled', () => {
+      if (!this.#ended) this.abort(new AppError('CANCELLED', 'the caller has gone'));
+    });
   }
 
   /** Reads the token. A bad one is UNAUTHENTICATED even where none is needed; a stream ends when its token does. */
@@ -266,6 +268,7 @@ class LiveCall {
   }
 
   end(): void {
+    this.#ended = true;
     clearTimeout(this.#expiry);
   }
 
