@@ -38,6 +38,8 @@ export function chat(here: Visit, roomId: string, json: boolean): Promise<void> 
   const screen = openScreen(typed, () => {
     ending = true;
     finish();
+    const left = connection.room(roomId).pending.length;
+    if (left > 0 && connection.state.status !== 'online') note(`${left} on the way: Ctrl C gives up`);
   });
   const connection = new Connection({
     url: here.origin,
@@ -123,10 +125,10 @@ export function chat(here: Visit, roomId: string, json: boolean): Promise<void> 
   }
 
   function who(): void {
-    const { members } = connection.room(roomId);
+    const { names } = connection.room(roomId);
     here.api.rooms.get(roomId, over.signal).then(
-      ({ user_ids }) => note(`here: ${user_ids.map((id) => harmless(members.get(id) || id)).join(', ') || 'nobody'}`),
-      () => over.signal.aborted || note(`here: ${[...members.values()].map(harmless).join(', ')}`),
+      ({ user_ids }) => note(`here: ${user_ids.map((id) => harmless(names.get(id) ?? id)).join(', ') || 'nobody'}`),
+      () => over.signal.aborted || note('who is here cannot be told while the server is away'),
     );
   }
 

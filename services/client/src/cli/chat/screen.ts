@@ -33,6 +33,7 @@ function terminalScreen(lines: Interface): Screen {
   let closed = false;
   lines.on('close', () => {
     closed = true;
+    process.stdout.write('\n');
   });
   return {
     print(line) {
