@@ -4,6 +4,9 @@ import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import type { Logger } from '../log.ts';
 import { GuardedDialect } from './guarded-dialect.ts';
+import { impatientClient } from './impatient-client.ts';
+
+const statementTimeoutMs = 10_000;
 
 export interface DatabaseSettings {
   /** `postgres://…`; absent: PGlite in `directory`, or in memory where that is absent too. */
@@ -11,6 +14,8 @@ export interface DatabaseSettings {
   directory?: string | undefined;
   /** Connections at most. */
   poolSize?: number;
+  /** How long to wait for a server that does not answer; longer than it may take for a statement. */
+  patienceMs?: number;
   log: Logger;
 }
 
@@ -32,7 +37,13 @@ export class Database implements AsyncDisposable {
   }
 
   /** Opens PGlite, or prepares a pool; a server is connected to at the first query. */
-  static async open({ url, directory, poolSize = 10, log }: DatabaseSettings): Promise<Database> {
+  static async open({
+    url,
+    directory,
+    poolSize = 10,
+    patienceMs = statementTimeoutMs + 1000,
+    log,
+  }: DatabaseSettings): Promise<Database> {
     if (url === undefined) {
       const pglite = await PGlite.create({
         ...(directory ? { dataDir: directory } : {}),
@@ -49,7 +60,8 @@ export class Database implements AsyncDisposable {
       max: poolSize,
       connectionTimeoutMillis: 3000,
       idleTimeoutMillis: 60_000,
-      statement_timeout: 10_000,
+      statement_timeout: statementTimeoutMs,
+      Client: impatientClient(patienceMs),
       keepAlive: true,
       application_name: 'parley',
     });
