@@ -153,9 +153,10 @@ export interface ChatLog extends AsyncDisposable {
   members(roomId: string): Promise<Member[]>;
   /**
    * Renews this pod's lease (12 s). A pod without one has no members. `final`: the pod goes; its members have 5 s to turn up elsewhere.
-   * `streams`: how many streams this pod serves, for `loads`.
+   * `streams`: how many streams this pod serves, for `loads`. `lapsed`: the lease had ended (a pause, a cut, an emptied
+   * store) and another has begun: enter every member again.
    */
-  renewLease(final?: boolean, streams?: number): Promise<void>;
+  renewLease(final?: boolean, streams?: number): Promise<{ lapsed: boolean }>;
   /** The streams of every pod that has a lease, by pod id, as they were said with it: who has more than his share moves some. */
   loads(): Promise<Map<string, number>>;
   /** Takes the members of pods whose lease has ended out of their rooms; `notice` makes the LEAVE of each. Any number of pods may call it. */

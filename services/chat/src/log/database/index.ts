@@ -1,0 +1,2 @@
+export { DatabaseLog } from './database-log.ts';
+export { chatSchema } from './schema.ts';
