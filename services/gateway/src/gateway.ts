@@ -61,17 +61,29 @@ export async function createGateway(parts: GatewaySettings): Promise<Gateway> {
   const { channels, keys, verifier, serviceToken, settings, authMode, log, metrics, port } = parts;
   const chat = channels.chat.client('chat.ChatService');
   const auth = channels.user.client('auth.AuthService');
-  const hub = new Hub({ chat, serviceToken, streams: settings.chatStreams, log });
+  const hub = new Hub({ chat, token: serviceToken, streams: settings.chatStreams, log });
+  // Chat lets an admin into every room, but only as himself: he has a stream of his own.
+  const hubOf = (token: () => string) => new Hub({ chat, token, streams: 1, log });
   const sessions = new Set<Session>();
   const streams = new Set<EventStream>();
   const app = await createHttp({ settings, verifier, log, metrics });
 
   serveRest(app, { channelOf: (service) => channels[targetOf[service]], serviceToken });
-  const guests = new Guests(auth, serviceToken);
+  const guests = new Guests(auth, chat, serviceToken);
   const slow = metrics.counter('parley_gateway_slow_viewers_total', 'Viewers closed because they read too slowly.');
-  const live = { hub, chat, verifier, authMode, guests, framesPerSecond: settings.framesPerSecond, sessions, slow };
+  const live = {
+    hub,
+    hubOf,
+    chat,
+    verifier,
+    authMode,
+    guests,
+    framesPerSecond: settings.framesPerSecond,
+    sessions,
+    slow,
+  };
   await serveWebSockets(app, live);
-  serveEvents(app, { hub, authMode, callerOf: (request) => request.caller, streams });
+  serveEvents(app, { hub, hubOf, authMode, callerOf: (request) => request.caller, streams });
   app.get('/.well-known/jwks.json', (_request, reply) =>
     reply.header('cache-control', 'public, max-age=60').send(jwks(keys)),
   );

@@ -70,7 +70,7 @@ export async function createHttp({ settings, verifier, log, metrics }: HttpSetti
   await limit(app, settings);
   app.addHook('onRequest', async (request) => {
     if (request.refused) throw request.refused;
-    if (request.ws || request.method !== 'GET') {
+    if (request.method !== 'GET' || request.headers.upgrade !== undefined) {
       checkOrigin(request.headers.origin, request.host, settings.allowedOrigins);
     }
   });
@@ -129,6 +129,8 @@ function observe(app: FastifyInstance, log: Logger, metrics: Metrics): void {
     seconds.observe({ method, route }, reply.elapsedTime / 1000);
     const userId = request.caller?.kind === 'user' ? request.caller.userId : undefined;
     const durationMs = Math.round(reply.elapsedTime * 1e3) / 1e3;
+    // An upgrade that was refused: nobody reads from the connection any more, so nobody would notice its end.
+    if (request.headers.upgrade !== undefined && !request.ws) request.raw.socket.destroySoon();
     log.info({ method, route, status: reply.statusCode, durationMs, requestId: request.id, userId }, 'http.handled');
   });
 }

@@ -9,7 +9,8 @@ import { Upstream } from './upstream.ts';
 
 export interface HubSettings {
   chat: RpcClient<'chat.ChatService'>;
-  serviceToken(): string;
+  /** Who asks chat: a service of ours, most of the time, which acts for its viewers. */
+  token(): string;
   /** How many Connect streams the rooms share. */
   streams: number;
   log: Logger;
@@ -29,13 +30,13 @@ export class Hub implements Disposable {
 
   constructor(settings: HubSettings) {
     this.#settings = settings;
-    const { chat, serviceToken, log } = settings;
+    const { chat, token, log } = settings;
     this.#upstreams = Array.from(
       { length: settings.streams },
       () =>
         new Upstream({
-          connect: () => chat.connect({ token: serviceToken() }),
-          token: serviceToken,
+          connect: () => chat.connect({ token: token() }),
+          token,
           onEvent: (stream, event) => this.#rooms.get(event.room_id)?.event(stream, event),
           onTyping: (typing) => this.#rooms.get(typing.room_id)?.typing(typing),
           log,
@@ -84,7 +85,7 @@ export class Hub implements Disposable {
         page: (after) =>
           this.#settings.chat.listMessages(
             { room_id: roomId, after, limit: after ? pageSize : 0 },
-            { token: this.#settings.serviceToken() },
+            { token: this.#settings.token() },
           ),
         onEmpty: () => {
           if (this.#rooms.get(roomId) === made) this.#rooms.delete(roomId);

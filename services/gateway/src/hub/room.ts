@@ -24,6 +24,8 @@ export interface RoomSettings {
 /** Under load a viewer gets a frame per so many milliseconds; an idle room delivers at once. */
 const flushEveryMs = 2;
 
+const historyLastsMs = 1000;
+
 /** What comes back by itself; all other codes end a subscription for good. */
 const passing = new Set<string>([
   'UNAVAILABLE',
@@ -55,7 +57,7 @@ export class Room implements Passenger {
   #flushTimer: NodeJS.Timeout | undefined;
   #resumeTimer: NodeJS.Timeout | undefined;
   #resumes = 0;
-  #history: Promise<ListMessagesResponse__Output> | undefined;
+  #history: { page: Promise<ListMessagesResponse__Output>; until: number } | undefined;
   #disposed = false;
 
   constructor(settings: RoomSettings) {
@@ -114,13 +116,19 @@ export class Room implements Passenger {
     this.#live.delete(subscription);
   }
 
-  /** A page after a cursor; the newest messages, without one, are read once for all who come at the same time. */
+  /**
+   * A page after a cursor. The newest messages, without one, are read once for all who come within a second: what has
+   * come since is at hand.
+   */
   page(after: string): Promise<ListMessagesResponse__Output> {
     if (after !== '') return this.#settings.page(after);
-    this.#history ??= this.#settings.page('').finally(() => {
-      this.#history = undefined;
+    if (this.#history && this.#history.until > Date.now()) return this.#history.page;
+    const history = { page: this.#settings.page(''), until: Date.now() + historyLastsMs };
+    this.#history = history;
+    history.page.catch(() => {
+      if (this.#history === history) this.#history = undefined;
     });
-    return this.#history;
+    return history.page;
   }
 
   /** An answer to a subscribe: the first one on a stream has opened the room's feed there. */
@@ -136,11 +144,9 @@ export class Room implements Passenger {
     const after = parseCursor(asked);
     this.#end = end;
     if (began && !lost) return;
-    if (lost)
-      this.#restart({
-        epoch: end.epoch,
-        sequence: opened.history_lost === 'HISTORY_LOST_TRIMMED' ? after!.sequence : 0,
-      });
+    // What is kept follows from its oldest on, wherever that is: only after the end is everything sure to be at hand.
+    const trimmed = opened.history_lost === 'HISTORY_LOST_TRIMMED';
+    if (lost) this.#restart({ epoch: end.epoch, sequence: trimmed ? (after?.sequence ?? 0) : 0 }, end);
     else this.#restart(after ?? end);
     if (began) for (const { viewer } of this.#live) viewer.opened(this.id, { ...opened, resumed: false });
   }
@@ -219,9 +225,10 @@ export class Room implements Passenger {
     this.#outbox.push(entry);
   }
 
-  #restart(head: Position): void {
+  #restart(head: Position, floor = head): void {
     this.#head = head;
-    this.#recent = new Recent(head);
+    this.#recent = new Recent(floor);
+    this.#history = undefined;
     for (const subscription of this.#live) subscription.skipTo = 0;
   }
 

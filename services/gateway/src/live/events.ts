@@ -16,6 +16,8 @@ const mostWaitingBytes = 1024 * 1024;
 
 export interface EventStreamSettings {
   hub: Hub;
+  /** A hub in the name of one caller. */
+  hubOf(token: () => string): Hub;
   authMode: AuthMode;
   callerOf(request: FastifyRequest): Caller;
   streams: Set<EventStream>;
@@ -32,12 +34,15 @@ export function serveEvents(app: FastifyInstance, settings: EventStreamSettings)
     const after = cursorOf(request);
     const identity = caller.kind === 'guest' ? newGuest() : caller;
     const stream = new EventStream(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, caller);
-    const subscription = settings.hub.subscribe(roomId, identity, stream, () => stream.finish());
+    const isAdmin = caller.kind === 'user' && caller.role === 'admin';
+    const hub = isAdmin ? settings.hubOf(() => request.token!) : settings.hub;
+    const subscription = hub.subscribe(roomId, identity, stream, () => stream.finish());
     stream.subscription = subscription;
     settings.streams.add(stream);
     reply.raw.once('close', () => {
       settings.streams.delete(stream);
       subscription.stop();
+      if (hub !== settings.hub) hub[Symbol.dispose]();
     });
     try {
       await subscription.start({ after, observe: true, ref: '' });
@@ -70,6 +75,7 @@ export class EventStream implements Viewer {
 
   constructor(response: ServerResponse, headers: OutgoingHttpHeaders, caller: Caller) {
     this.#response = response;
+    response.on('error', () => undefined); // Whoever has gone is told nothing more.
     this.#headers = headers;
     this.caller = caller;
   }
@@ -103,7 +109,7 @@ export class EventStream implements Viewer {
   finish(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     // The closing event is written after the subscription has ended.
-    if (this.#begun) queueMicrotask(() => this.#response.end());
+    if (this.#begun) setImmediate(() => this.#response.end());
   }
 
   #begin(): void {
@@ -123,6 +129,7 @@ export class EventStream implements Viewer {
   }
 
   #event(name: string, data: object): void {
+    if (this.#response.writableEnded) return;
     this.#response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 }

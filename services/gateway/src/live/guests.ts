@@ -7,43 +7,72 @@ export function newGuest(): Identity {
   return { userId: `guest-${randomBytes(8).toString('hex')}`, username: `Guest ${randomInt(1000, 10_000)}` };
 }
 
+const isUserId = (text: string) => /^[1-9]\d{0,17}$/.test(text);
+
 const rememberedMs = 5000;
 const mostRemembered = 10_000;
 
-/** Asks who is registered, and remembers it for 5 s. */
+/** Asks who is registered and which rooms are for members, and remembers it for 5 s. */
 export class Guests {
   readonly #auth: RpcClient<'auth.AuthService'>;
+  readonly #chat: RpcClient<'chat.ChatService'>;
   readonly #serviceToken: () => string;
-  readonly #known = new Map<string, { until: number; registered: Promise<boolean> }>();
+  readonly #registered = new Remembered<boolean>();
+  readonly #openTo = new Remembered<void>();
 
-  constructor(auth: RpcClient<'auth.AuthService'>, serviceToken: () => string) {
+  constructor(auth: RpcClient<'auth.AuthService'>, chat: RpcClient<'chat.ChatService'>, serviceToken: () => string) {
     this.#auth = auth;
+    this.#chat = chat;
     this.#serviceToken = serviceToken;
   }
 
   /** @throws AppError PERMISSION_DENIED where the id or the name is a registered user's */
   async check({ userId, username }: Identity): Promise<void> {
-    const key = `${userId}\n${username}`;
-    let known = this.#known.get(key);
-    if (known === undefined || known.until < Date.now()) {
-      if (this.#known.size >= mostRemembered) this.#known.clear();
-      known = { until: Date.now() + rememberedMs, registered: this.#lookUp(userId, username) };
-      this.#known.set(key, known);
-      known.registered.catch(() => this.#known.delete(key));
-    }
-    if (!(await known.registered)) return;
+    const registered = await this.#registered.get(`${userId}\n${username}`, () => this.#lookUp(userId, username));
+    if (!registered) return;
     throw new AppError(
       'PERMISSION_DENIED',
       'this user_id or username belongs to a registered user: sign in to speak in that name',
     );
   }
 
+  /**
+   * A guest who calls himself by the id of a user without a password is not that user: what is for members only stays shut.
+   * @throws AppError UNAUTHENTICATED
+   */
+  async checkRoom(roomId: string, { userId }: Identity): Promise<void> {
+    if (!isUserId(userId)) return;
+    await this.#openTo.get(roomId, async () => {
+      try {
+        await this.#chat.getRoomInfo({ room_id: roomId }, { token: undefined });
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== 'NOT_FOUND') throw error;
+      }
+    });
+  }
+
   async #lookUp(userId: string, username: string): Promise<boolean> {
-    const user_ids = /^[1-9]\d{0,17}$/.test(userId) ? [userId] : [];
+    const user_ids = isUserId(userId) ? [userId] : [];
     const { users } = await this.#auth.lookupUsers(
       { usernames: [username], user_ids },
       { token: this.#serviceToken() },
     );
     return users.some(({ registered }) => registered);
+  }
+}
+
+/** Answers that are good for a while; who asks for the same at the same time shares the question. */
+class Remembered<T> {
+  readonly #known = new Map<string, { until: number; answer: Promise<T> }>();
+
+  get(key: string, ask: () => Promise<T>): Promise<T> {
+    let known = this.#known.get(key);
+    if (known === undefined || known.until < Date.now()) {
+      if (this.#known.size >= mostRemembered) this.#known.clear();
+      known = { until: Date.now() + rememberedMs, answer: ask() };
+      this.#known.set(key, known);
+      known.answer.catch(() => this.#known.delete(key));
+    }
+    return known.answer;
   }
 }

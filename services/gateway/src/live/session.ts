@@ -31,11 +31,19 @@ export interface Outlet {
 
 export interface SessionSettings {
   hub: Hub;
+  /** A hub in the name of one caller. */
+  hubOf(token: () => string): Hub;
   chat: RpcClient<'chat.ChatService'>;
   verifier: TokenVerifier;
   authMode: AuthMode;
   guests: Guests;
   budget: Budget;
+}
+
+interface Named {
+  room_id?: string;
+  user_id?: string;
+  username?: string;
 }
 
 /** Close codes of the contract. */
@@ -53,6 +61,7 @@ export class Session implements Viewer {
   #caller: Caller = guest;
   #identity: Identity | undefined;
   #token: string | undefined;
+  #hub: Hub;
   #timer: NodeJS.Timeout;
   #requests = 0;
   #ended = false;
@@ -60,6 +69,7 @@ export class Session implements Viewer {
   constructor(out: Outlet, settings: SessionSettings) {
     this.#out = out;
     this.#settings = settings;
+    this.#hub = settings.hub;
     this.#timer = setTimeout(() => this.#notSignedIn(`no hello within ${helloWithinMs / 1000} s`), helloWithinMs);
   }
 
@@ -115,6 +125,7 @@ export class Session implements Viewer {
     this.#ended = true;
     clearTimeout(this.#timer);
     for (const subscription of [...this.#subscriptions.values()]) subscription.stop();
+    if (this.#hub !== this.#settings.hub) this.#hub[Symbol.dispose]();
   }
 
   async #run(ref: string, frame: ClientFrame, kind: Kind): Promise<void> {
@@ -143,13 +154,13 @@ export class Session implements Viewer {
     },
     send: async (ref, { send }) => {
       const identity = await this.#actingAs(send!);
-      this.#write({ ref, sent: await this.#settings.hub.send(send!, identity) });
+      this.#write({ ref, sent: await this.#hub.send(send!, identity) });
     },
     typing: (ref, { typing }) => {
       const roomId = typing!.room_id ?? '';
       const subscription = this.#subscriptions.get(roomId);
       if (!subscription) throw new AppError('FAILED_PRECONDITION', 'subscribe to the room before typing in it');
-      this.#settings.hub.typing(roomId, subscription.member);
+      this.#hub.typing(roomId, subscription.member);
       if (ref) this.#write({ ref, ack: {} });
     },
     read: async (ref, { read }) => {
@@ -175,6 +186,8 @@ export class Session implements Viewer {
     this.#caller = caller;
     this.#identity = { userId: identity.userId, username: identity.username };
     this.#token = token || undefined;
+    const isAdmin = caller.kind === 'user' && caller.role === 'admin';
+    if (isAdmin && this.#hub === this.#settings.hub) this.#hub = this.#settings.hubOf(() => this.#token!);
     clearTimeout(this.#timer);
     if (caller.kind !== 'guest') {
       const leftMs = caller.expiresAt * 1000 - Date.now();
@@ -202,7 +215,7 @@ export class Session implements Viewer {
     }
     const identity = await this.#actingAs(wish);
     if (this.#ended || this.#subscriptions.has(roomId)) return;
-    const subscription = this.#settings.hub.subscribe(roomId, identity, this, () => {
+    const subscription = this.#hub.subscribe(roomId, identity, this, () => {
       if (this.#subscriptions.get(roomId) === subscription) this.#subscriptions.delete(roomId);
     });
     this.#subscriptions.set(roomId, subscription);
@@ -210,11 +223,11 @@ export class Session implements Viewer {
   }
 
   /** In whose name: one's own, unless an admin names another; a guest may call himself what nobody is called. */
-  async #actingAs({ user_id, username }: { user_id?: string; username?: string }): Promise<Identity> {
+  async #actingAs({ user_id, username, room_id }: Named): Promise<Identity> {
     const own = this.#identity!;
     const named = { userId: user_id || own.userId, username: username || own.username };
     if (named.userId === own.userId && named.username === own.username) return own;
-    if (this.#caller.kind === 'guest') await this.#settings.guests.check(named);
+    if (this.#caller.kind === 'guest') await this.#checkGuest(named, room_id ?? '');
     else if (!actsForOthers(this.#caller)) {
       throw new AppError(
         'PERMISSION_DENIED',
@@ -222,6 +235,10 @@ export class Session implements Viewer {
       );
     }
     return named;
+  }
+
+  async #checkGuest(named: Identity, roomId: string): Promise<void> {
+    await Promise.all([this.#settings.guests.check(named), this.#settings.guests.checkRoom(roomId, named)]);
   }
 
   #refuse(ref: string, error: unknown): void {
