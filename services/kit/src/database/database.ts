@@ -67,6 +67,8 @@ export class Database implements AsyncDisposable {
     });
     // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
     pool.on('error', (err) => log.warn({ err: err.message }, 'database.connection_lost'));
+    // So does one that breaks while it is in use, whose statement fails by itself.
+    pool.on('connect', (client) => client.on('error', () => undefined));
     const guarded = new GuardedDialect(new PostgresDialect({ pool }), pool);
     return new Database(new Kysely({ dialect: guarded }), url, pool);
   }

@@ -1,6 +1,6 @@
 /** A real PostgreSQL for tests and benchmarks: its own data in a temporary folder, its own port, gone with its owner. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -25,7 +25,7 @@ export interface PostgresServer extends AsyncDisposable {
   readonly pid: number | undefined;
   /** Makes one more, empty database on this server. @returns its URL. */
   createDatabase(name: string): Promise<string>;
-  /** SIGKILL, as a crash does it; resolves when the process is gone. Nothing is lost: start() recovers it. */
+  /** SIGKILL to all of its processes, as when its container dies; resolves when they are gone. Nothing is lost: start() recovers it. */
   kill(): Promise<void>;
   /** Starts it again on the same port with the same data; resolves when it answers. */
   start(): Promise<void>;
@@ -119,8 +119,12 @@ class Postmaster implements PostgresServer {
     }
   }
 
-  kill(): Promise<void> {
-    return this.#end('SIGKILL');
+  async kill(): Promise<void> {
+    // On their own, the processes that serve connections would finish what they are at.
+    const children = this.pid === undefined ? [] : childrenOf(this.pid);
+    await this.#end('SIGKILL');
+    for (const pid of children) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+    while (children.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   stop(): Promise<void> {
@@ -193,6 +197,20 @@ function findPrograms(): string {
 function postgresUser(): Owner {
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
+}
+
+function childrenOf(pid: number): number[] {
+  const listed = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return listed === '' ? [] : listed.split(' ').map(Number);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    // Behind the name in brackets: Z is one that is dead and waits for its parent to notice.
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 async function freePort(): Promise<number> {
