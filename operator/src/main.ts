@@ -1,18 +1,15 @@
 import { hostname } from 'node:os';
 import { KubeConfig } from '@kubernetes/client-node';
 import { channelOptions, policiesOf, registerDiscovery } from '@parley/discovery';
-import {
-  createLog,
-  KeyRing,
-  type Logger,
-  Metrics,
-  packageDefinition,
-  Readiness,
-  RpcChannel,
-  StartError,
-  serveOperations,
-  serviceTokens,
-} from '@parley/kit';
+// By file, not the whole kit: its database is not the operator's to load.
+import { KeyRing } from '@parley/kit/auth/keys';
+import { serviceTokens } from '@parley/kit/auth/tokens';
+import { createLog, type Logger } from '@parley/kit/log';
+import { Metrics } from '@parley/kit/metrics';
+import { Readiness, serveOperations } from '@parley/kit/operations';
+import { RpcChannel } from '@parley/kit/rpc/client';
+import { packageDefinition } from '@parley/kit/rpc/definitions';
+import { StartError } from '@parley/kit/settings';
 import { Operator } from './operator.ts';
 import { releaseFinalizers } from './release.ts';
 import { ApiClient, createMetrics } from './runtime/index.ts';

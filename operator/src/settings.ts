@@ -1,4 +1,5 @@
-import { from, logLevels, readSettings, type SettingsOf, setting } from '@parley/kit';
+import { logLevels } from '@parley/kit/log';
+import { from, readSettings, type SettingsOf, setting } from '@parley/kit/settings';
 
 const isNamespace = (text: string) => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text);
 

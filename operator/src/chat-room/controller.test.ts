@@ -277,6 +277,21 @@ describe('members', () => {
   });
 });
 
+describe('a name that is somebody by now', () => {
+  test('is let in, though chat was away when he was found', async () => {
+    await create('late', { members: ['alice', 'late'] });
+    await ready('late');
+    await stopOperator();
+    chat.users.set('late', '7');
+    chat.failing.add('applyRoom');
+    await startOperator();
+    await ready('late', 'Unknown', 'ChatUnavailable');
+    chat.failing.clear();
+    await until('let in', () => chat.rooms.get('late')?.spec?.member_ids.includes('7'));
+    await until('resolved', async () => (await condition('late', 'MembersResolved'))?.status === 'True');
+  });
+});
+
 describe('deletion', () => {
   test.each([
     ['Retain', false],

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { AppError } from '@parley/kit';
+import { AppError } from '@parley/kit/errors';
 import type { Room__Output } from '@parley/proto/chat/Room';
 import {
   CHAT_ROOMS,
@@ -98,6 +98,7 @@ export class ChatRoomController {
     if (!room) {
       this.#throttle.forget(key);
       this.#lookUpAtMs.delete(key);
+      this.#options.written.forget(key);
       return;
     }
     const actions = plan(room, this.#observe(key, room));
@@ -163,6 +164,9 @@ export class ChatRoomController {
 
   async #explain(pass: Pass, error: AppError, signal: AbortSignal): Promise<void> {
     const { room, outcome } = pass;
+    // What was not applied is not remembered as applied: who was found is looked up again.
+    outcome.users = undefined;
+    this.#lookUpAtMs.delete(`${room.metadata.namespace}/${room.metadata.name}`);
     switch (error.code) {
       case 'INVALID_ARGUMENT':
       case 'OUT_OF_RANGE':

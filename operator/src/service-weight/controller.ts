@@ -42,6 +42,7 @@ export class ServiceWeightController {
   async reconcile(key: string, signal: AbortSignal): Promise<Result | undefined> {
     const { client, written, events } = this.#options;
     const weight = written.get(key);
+    if (!weight) written.forget(key);
     if (!weight || weight.metadata.deletionTimestamp) return;
     const { status, events: texts, againInMs } = plan(weight, await this.#observe(weight, signal), new Date());
     if (!isDeepStrictEqual(status, weight.status)) {

@@ -13,6 +13,7 @@ import {
   serviceTokens,
   silentLog,
   TokenVerifier,
+  unavailable,
 } from '@parley/kit';
 import type { Owner__Output } from '@parley/proto/chat/Owner';
 import type { Room__Output } from '@parley/proto/chat/Room';
@@ -27,17 +28,21 @@ export class ChatServer implements AsyncDisposable {
   /** User ids by name. */
   readonly users = new Map<string, string>();
   readonly calls = { applyRoom: 0, getRoom: 0, deleteRoom: 0, watchRooms: 0, lookupUsers: 0 };
+  /** Methods that answer UNAVAILABLE. */
+  readonly failing = new Set<string>();
   /** Rooms deleted with their history, in order. */
   readonly erased: string[] = [];
   readonly channel: RpcChannel;
   #server: RpcServer | undefined;
   readonly #watchers = new Set<Watcher>();
   readonly #ring: KeyRing;
+  /** The folder of the signing keys. */
+  readonly keys: string;
   readonly port: number;
 
-  private constructor(server: RpcServer | undefined, port: number, ring: KeyRing) {
-    this.#server = server;
+  private constructor(port: number, ring: KeyRing, keys: string) {
     this.port = port;
+    this.keys = keys;
     this.#ring = ring;
     this.channel = new RpcChannel({ address: `127.0.0.1:${port}`, token: serviceTokens(ring, 'operator') });
   }
@@ -46,7 +51,6 @@ export class ChatServer implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), 'parley-keys-'));
     makeKeys(folder);
     const ring = new KeyRing(folder);
-    rmSync(folder, { recursive: true });
     // The port of a server that is closed again, so that it can be had once more after a stop.
     const probe = await RpcServer.listen({
       port: 0,
@@ -58,7 +62,7 @@ export class ChatServer implements AsyncDisposable {
     });
     const { port } = probe;
     await probe.drain(0);
-    const server = new ChatServer(undefined, port, ring);
+    const server = new ChatServer(port, ring, folder);
     await server.start();
     return server;
   }
@@ -105,6 +109,7 @@ export class ChatServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.channel[Symbol.dispose]();
     await this.stop();
+    rmSync(this.keys, { recursive: true, force: true });
   }
 
   #put(room: Room__Output & { fence: number }): Room__Output {
@@ -137,6 +142,7 @@ export class ChatServer implements AsyncDisposable {
       {
         applyRoom: ({ room_id, spec, owner, fence }) => {
           this.calls.applyRoom += 1;
+          if (this.failing.has('applyRoom')) throw unavailable('not now');
           this.#guard(room_id, owner, fence);
           if (spec?.display_name === 'refuse me') throw new AppError('INVALID_ARGUMENT', 'display_name is not allowed');
           const known = this.rooms.get(room_id) ?? blank(room_id);
