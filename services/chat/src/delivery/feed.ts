@@ -1,0 +1,436 @@
+/**
+ * A room as this pod follows it: one reader of the log for however many subscribers. What is announced goes to the
+ * timeline; where something is missing the log is read. Every subscriber has a place, and gets what comes after it, so that
+ * between history and live there is neither gap nor repeat.
+ */
+import { AppError, type Logger, unavailable } from '@parley/kit';
+import { withoutContent } from '../log/codec.ts';
+import type { Announcement, ChatLog, Entry, Lost, Position, Slice } from '../log/log.ts';
+import { formatCursor } from '../messages/cursor.ts';
+import { type Form, framesOf } from '../messages/frames.ts';
+import { removedTarget } from '../messages/removed.ts';
+import type { RoomRecord } from '../rooms/record.ts';
+import { absent, type Rooms } from '../rooms/rooms.ts';
+import type { DeliveryMetrics } from './delivery-metrics.ts';
+import type { Flusher } from './flusher.ts';
+import type { Place, Subscriber } from './subscriber.ts';
+import { Timeline } from './timeline.ts';
+
+export interface FeedParts {
+  log: ChatLog;
+  rooms: Rooms;
+  flusher: Flusher;
+  logger: Logger;
+  metrics: DeliveryMetrics;
+  /** The highest position that was seen of a room. */
+  seen(roomId: string, position: Position): void;
+  /** The room's log is another one now. */
+  restarted(roomId: string): void;
+  /** The room is gone. */
+  gone(roomId: string): void;
+}
+
+const pageEntries = 500;
+/** What a subscriber who catches up gets in one go. */
+const chunkBytes = 64 * 1024;
+const retryMs = [50, 100, 200, 500, 1000];
+/** How long an announcement may take before the log is asked. */
+const patienceMs = 100;
+
+export class Feed {
+  readonly roomId: string;
+  readonly #parts: FeedParts;
+  readonly #places = new Set<Place>();
+  #record: RoomRecord;
+  #timeline: Timeline;
+  /** Up to here the flushes have come. */
+  #flushed: number;
+  #following: AsyncDisposable | undefined;
+  #refreshing: Promise<void> | undefined;
+  #again = false;
+  #waiting: { sequence: number; epoch: string; reached: () => void }[] = [];
+  #closed = false;
+
+  private constructor(roomId: string, parts: FeedParts, record: RoomRecord, tail: Slice) {
+    this.roomId = roomId;
+    this.#parts = parts;
+    this.#record = record;
+    this.#timeline = new Timeline(tail, record.spec.historyOnJoin);
+    this.#flushed = this.#timeline.last;
+    parts.seen(roomId, tail.head);
+  }
+
+  /** Begins to follow a room. @throws AppError NOT_FOUND, UNAVAILABLE. */
+  static async open(roomId: string, parts: FeedParts): Promise<Feed> {
+    let feed: Feed | undefined;
+    const early: Announcement[] = [];
+    const following = await parts.log.follow(roomId, (announcement) => {
+      if (feed) feed.#hear(announcement);
+      else early.push(announcement);
+    });
+    try {
+      const record = await parts.rooms.read(roomId);
+      if (record === undefined) throw absent(roomId);
+      const tail = await parts.log.tail(roomId, record.spec.historyOnJoin);
+      feed = new Feed(roomId, parts, record, tail);
+      feed.#following = following;
+      for (const announcement of early) feed.#hear(announcement);
+      return feed;
+    } catch (error) {
+      await following[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get record(): RoomRecord {
+    return this.#record;
+  }
+
+  get head(): Position {
+    return this.#timeline.head;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get subscribers(): number {
+    return this.#places.size;
+  }
+
+  /** Resolves when everything up to a position is here, or the log is another one by now. */
+  async reach({ epoch, sequence }: Position): Promise<void> {
+    if (this.#has(epoch, sequence)) return;
+    const waiting = { epoch, sequence, reached: (): void => undefined };
+    const heard = new Promise<'heard'>((resolve) => {
+      waiting.reached = () => resolve('heard');
+    });
+    this.#waiting.push(waiting);
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), patienceMs);
+    });
+    const first = await Promise.race([heard, patience]);
+    clearTimeout(timer);
+    this.#waiting = this.#waiting.filter((one) => one !== waiting);
+    if (first === 'late' && !this.#has(epoch, sequence)) await this.refresh();
+  }
+
+  /** Where the usual history begins. */
+  async historyStart(): Promise<number> {
+    const texts = this.#record.spec.historyOnJoin;
+    if (texts > this.#timeline.atLeastTexts) await this.#load(texts);
+    return this.#timeline.beforeTexts(texts);
+  }
+
+  /** Whether what comes after a sequence has a JOIN of the user. */
+  showsJoin(userId: string, after: number): boolean {
+    return this.#timeline.after(after).some((entry) => entry.type === 'JOIN' && entry.senderId === userId);
+  }
+
+  /** Where a subscriber goes on who has everything up to a position. */
+  async locate(after: Position): Promise<{ sequence: number; lost?: Lost }> {
+    for (;;) {
+      const timeline = this.#timeline;
+      if (after.epoch === timeline.epoch && timeline.covers(after.sequence)) return { sequence: after.sequence };
+      const slice = await this.#parts.log.read(this.roomId, after, 1);
+      if (slice.head.epoch !== this.#timeline.epoch) {
+        await this.refresh();
+        continue;
+      }
+      if (slice.lost) return { sequence: beginningOf(slice), lost: slice.lost };
+      await this.reach(after);
+      return { sequence: after.sequence };
+    }
+  }
+
+  /** From now on the subscriber gets what comes after the sequence. */
+  attach(subscriber: Subscriber, sequence: number): Place {
+    if (this.#closed) throw unavailable('the room is being closed: connect again', 0);
+    const place: Place = { subscriber, sequence, catchingUp: false, wasLive: false, attached: true };
+    this.#places.add(place);
+    if (sequence < this.#timeline.last) this.#catchUp(place);
+    else place.wasLive = true;
+    return place;
+  }
+
+  detach(place: Place): void {
+    place.attached = false;
+    this.#places.delete(place);
+  }
+
+  /** Where a subscriber is: what his cursor says. */
+  positionOf(place: Place): Position {
+    return { epoch: this.#timeline.epoch, sequence: place.sequence };
+  }
+
+  /** Hands what is new to everybody who has the rest: each form is put together once. */
+  flush(): void {
+    const timeline = this.#timeline;
+    const from = this.#flushed;
+    const last = timeline.last;
+    if (from >= last) return;
+    this.#flushed = last;
+    const entries = timeline.after(from);
+    const senders = new Set<string>();
+    for (const entry of entries) if (entry.type === 'TEXT') senders.add(entry.senderId);
+    const frames: Partial<Record<Form, Buffer>> = {};
+    let delivered = 0;
+    for (const place of this.#places) {
+      const { subscriber } = place;
+      const { outlet, without, form } = subscriber;
+      if (place.catchingUp) {
+        if (place.wasLive) this.#checkPace(place);
+        continue;
+      }
+      if (outlet.pendingBytes > outlet.holdBytes) {
+        this.#catchUp(place);
+        continue;
+      }
+      if (place.sequence !== from || (without !== undefined && senders.has(without.userId))) {
+        if (place.sequence < last) this.#deliver(place, timeline.after(place.sequence));
+      } else {
+        let framed = frames[form];
+        if (framed === undefined) {
+          framed = framesOf(form, this.roomId, entries);
+          frames[form] = framed;
+        }
+        outlet.write(framed);
+        delivered += entries.length;
+      }
+      place.sequence = last;
+    }
+    this.#parts.metrics.delivered(delivered);
+  }
+
+  /** Reads what is missing and the record. Those who ask while it reads share the next time. */
+  refresh(): Promise<void> {
+    if (this.#refreshing) {
+      this.#again = true;
+      return this.#refreshing;
+    }
+    this.#refreshing = this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    // Whoever waits for it hears of a failure; nobody may.
+    this.#refreshing.catch(() => undefined);
+    return this.#refreshing;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { reached } of this.#waiting) reached();
+    await this.#following?.[Symbol.asyncDispose]();
+  }
+
+  #hear(announcement: Announcement): void {
+    if (this.#closed) return;
+    switch (announcement.kind) {
+      case 'entries': {
+        const taken = this.#timeline.announced(announcement.epoch, announcement.entries);
+        if (taken === 'taken') this.#grown(announcement.entries);
+        else if (taken !== 'nothing-new') void this.#refreshUntilDone();
+        break;
+      }
+      case 'record':
+        if (announcement.version !== this.#record.version) void this.#refreshUntilDone();
+        break;
+      case 'uncertain':
+        void this.#refreshUntilDone();
+        break;
+      case 'member-removed':
+        for (const { subscriber } of this.#places) subscriber.memberRemoved(announcement.userId);
+        break;
+      case 'typing':
+        for (const { subscriber } of this.#places) subscriber.typing(announcement.userId, announcement.username);
+        break;
+    }
+  }
+
+  /** Readers keep what they have while the store is away, and catch up when it is back. */
+  async #refreshUntilDone(): Promise<void> {
+    for (let attempt = 0; !this.#closed; attempt++) {
+      try {
+        return await this.refresh();
+      } catch (err) {
+        if (attempt === 0) this.#parts.logger.warn({ room: this.roomId, err: String(err) }, 'room.not_read');
+        await new Promise((resolve) => setTimeout(resolve, retryMs[Math.min(attempt, retryMs.length - 1)]));
+      }
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    do {
+      this.#again = false;
+      const record = await this.#parts.rooms.read(this.roomId);
+      if (record === undefined) {
+        this.#gone();
+        return;
+      }
+      this.#accept(record);
+      await this.#readOn();
+    } while (this.#again && !this.#closed);
+  }
+
+  async #readOn(): Promise<void> {
+    for (;;) {
+      const timeline = this.#timeline;
+      const from = timeline.head;
+      const slice = await this.#parts.log.read(this.roomId, from, pageEntries);
+      if (this.#timeline !== timeline || this.#closed) return;
+      if (slice.lost || slice.head.epoch !== timeline.epoch) {
+        await this.#restart(slice.lost ?? 'EPOCH_CHANGED', slice);
+        return;
+      }
+      if (timeline.read(from.sequence, slice) === 'taken') this.#grown(slice.entries);
+      if (!slice.more) return;
+    }
+  }
+
+  /** The log goes on without what is here. */
+  async #restart(reason: Lost, slice: Slice): Promise<void> {
+    this.flush();
+    const tail = await this.#parts.log.tail(this.roomId, this.#record.spec.historyOnJoin);
+    if (this.#closed) return;
+    this.#parts.logger.warn({ room: this.roomId, reason, head: formatCursor(tail.head) }, 'room.history_lost');
+    this.#timeline = new Timeline(tail, this.#record.spec.historyOnJoin);
+    this.#flushed = this.#timeline.last;
+    this.#parts.seen(this.roomId, tail.head);
+    // What is kept begins in the slice, unless the log has been lost once more since.
+    const begin = slice.head.epoch === tail.head.epoch ? beginningOf(slice) : beginningOf(tail);
+    for (const place of [...this.#places]) {
+      if (!place.subscriber.lost(reason, tail.head)) continue;
+      place.sequence = begin;
+      place.wasLive = false;
+      if (begin < this.#timeline.last) this.#catchUp(place);
+    }
+    this.#reached();
+    if (reason === 'EPOCH_CHANGED') this.#parts.restarted(this.roomId);
+  }
+
+  async #load(texts: number): Promise<void> {
+    const tail = await this.#parts.log.tail(this.roomId, texts);
+    const timeline = this.#timeline;
+    if (tail.head.epoch !== timeline.epoch || texts <= timeline.atLeastTexts) return;
+    const loaded = new Timeline(tail, texts);
+    // What was announced while the tail was read comes after it, or is the newer end.
+    if (timeline.last > loaded.last && !timeline.covers(loaded.last)) return;
+    if (timeline.last > loaded.last) loaded.announced(timeline.epoch, timeline.after(loaded.last));
+    if (loaded.last < timeline.last) return;
+    this.#timeline = loaded;
+    if (loaded.last > timeline.last) this.#grown([]);
+  }
+
+  #accept(record: RoomRecord): void {
+    if (record.version === this.#record.version && record.createdAtMs === this.#record.createdAtMs) return;
+    this.#record = record;
+    for (const { subscriber } of [...this.#places]) subscriber.recordChanged(record);
+  }
+
+  #gone(): void {
+    for (const { subscriber } of [...this.#places]) subscriber.recordChanged(undefined);
+    this.#parts.gone(this.roomId);
+  }
+
+  #grown(entries: readonly Entry[]): void {
+    for (const entry of entries) if (entry.type === 'REMOVED') this.#blank(entry);
+    this.#parts.seen(this.roomId, this.#timeline.head);
+    this.#parts.flusher.soon(this);
+    this.#reached();
+  }
+
+  #blank(entry: Entry): void {
+    this.#timeline.replace(removedTarget(entry.bytes), (found) => ({ ...found, bytes: withoutContent(found.bytes) }));
+  }
+
+  #reached(): void {
+    if (this.#waiting.length === 0) return;
+    for (const { epoch, sequence, reached } of this.#waiting) if (this.#has(epoch, sequence)) reached();
+  }
+
+  #has(epoch: string, sequence: number): boolean {
+    return epoch !== this.#timeline.epoch || sequence <= this.#timeline.last;
+  }
+
+  #catchUp(place: Place): void {
+    if (place.catchingUp) return;
+    place.catchingUp = true;
+    if (this.#catchUpAtOnce(place)) return;
+    this.#catchUpInPieces(place).catch((error: unknown) => {
+      if (place.attached)
+        place.subscriber.end(error instanceof AppError ? error : unavailable('the room cannot be read', 100, error));
+    });
+  }
+
+  /** The usual case: all of it is here, and there is room for it. True when he is at the end. */
+  #catchUpAtOnce(place: Place): boolean {
+    const { outlet } = place.subscriber;
+    while (outlet.pendingBytes <= outlet.holdBytes) {
+      const timeline = this.#timeline;
+      if (!timeline.covers(place.sequence)) return false;
+      const entries = timeline.after(place.sequence, chunkBytes);
+      this.#deliver(place, entries);
+      place.sequence = entries.at(-1)?.sequence ?? timeline.last;
+      if (place.sequence < timeline.last) continue;
+      place.catchingUp = false;
+      place.wasLive = true;
+      return true;
+    }
+    return false;
+  }
+
+  async #catchUpInPieces(place: Place): Promise<void> {
+    const { outlet } = place.subscriber;
+    while (place.attached) {
+      if (outlet.pendingBytes > outlet.holdBytes) {
+        await new Promise<void>((resolve) => outlet.whenDrained(resolve));
+        continue;
+      }
+      if (this.#catchUpAtOnce(place)) return;
+      if (outlet.pendingBytes > outlet.holdBytes) continue;
+      const timeline = this.#timeline;
+      const from = { epoch: timeline.epoch, sequence: place.sequence };
+      const slice = await this.#parts.log.read(this.roomId, from, pageEntries);
+      if (!place.attached) return;
+      if (this.#timeline.epoch !== timeline.epoch || place.sequence !== from.sequence) continue;
+      if (slice.head.epoch !== timeline.epoch) await this.refresh();
+      else if (slice.lost) {
+        if (!place.subscriber.lost(slice.lost, slice.head)) return;
+        place.sequence = beginningOf(slice);
+      } else {
+        // Not beyond what the feed has: from there on everybody gets the same.
+        const entries = slice.entries.filter((entry) => entry.sequence <= this.#timeline.last);
+        this.#deliver(place, entries);
+        place.sequence = entries.at(-1)?.sequence ?? Math.max(place.sequence, this.#timeline.floor);
+      }
+    }
+  }
+
+  #checkPace(place: Place): void {
+    const { outlet } = place.subscriber;
+    const behind = this.#timeline.bytesAfter(place.sequence);
+    if (behind + outlet.pendingBytes <= outlet.mostBytes) return;
+    this.#parts.metrics.slow();
+    place.subscriber.end(
+      new AppError('RESOURCE_EXHAUSTED', 'this stream is not read as fast as the room talks: resume from its cursor', {
+        reason: 'TOO_SLOW',
+        retryAfterMs: 0,
+      }),
+    );
+  }
+
+  #deliver(place: Place, entries: readonly Entry[]): void {
+    const { form, outlet, without } = place.subscriber;
+    const wanted = without
+      ? entries.filter((e) => e.type !== 'TEXT' || e.senderId !== without.userId || e.sequence <= without.after)
+      : entries;
+    if (wanted.length === 0) return;
+    outlet.write(framesOf(form, this.roomId, wanted));
+    this.#parts.metrics.delivered(wanted.length);
+  }
+}
+
+/** Where what is kept begins: everything after this. */
+function beginningOf(slice: Slice): number {
+  return slice.entries[0] ? slice.entries[0].sequence - 1 : slice.head.sequence;
+}

@@ -1,0 +1,49 @@
+/**
+ * Who reads a room's feed: at the end of it, or behind. His queue is his place in the feed, plus what was written for him
+ * and has not left yet, so that a slow one costs no copies; beyond a bound he is sent away with his cursor.
+ */
+import type { AppError } from '@parley/kit';
+import type { Lost, Position } from '../log/log.ts';
+import type { Form } from '../messages/frames.ts';
+import type { RoomRecord } from '../rooms/record.ts';
+
+/** Where a subscriber's bytes go. Many subscribers may share one: a Connect stream with its rooms. */
+export interface Outlet {
+  /** Writes whole gRPC messages. */
+  write(framed: Buffer): void;
+  /** Bytes written that have not left. */
+  readonly pendingBytes: number;
+  /** Above this, subscribers wait with more. */
+  readonly holdBytes: number;
+  /** How many may wait, what is not written yet included. */
+  readonly mostBytes: number;
+  /** Calls back once when less than half of `holdBytes` waits. */
+  whenDrained(call: () => void): void;
+}
+
+export interface Subscriber {
+  readonly form: Form;
+  readonly outlet: Outlet;
+  /** Live texts of this user are left out after this sequence: JoinRoom. */
+  readonly without: { userId: string; after: number } | undefined;
+  /** The log has lost what comes after his place: he is told, and goes on with what is kept. False where he cannot be told. */
+  lost(reason: Lost, head: Position): boolean;
+  /** The room's record has changed; undefined: the room is gone. */
+  recordChanged(record: RoomRecord | undefined): void;
+  memberRemoved(userId: string): void;
+  typing(userId: string, username: string): void;
+  /** Ends his subscription. His place is `place.position`. */
+  end(error: AppError): void;
+}
+
+/** A subscriber's place in a feed. */
+export interface Place {
+  readonly subscriber: Subscriber;
+  /** The sequence up to which everything was written to him. */
+  sequence: number;
+  /** Catches up by himself, and joins the others at the end. */
+  catchingUp: boolean;
+  /** He was at the end once: from then on he may be too slow. */
+  wasLive: boolean;
+  attached: boolean;
+}

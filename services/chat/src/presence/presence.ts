@@ -1,0 +1,182 @@
+/**
+ * Who is in which room through this pod. A member's first stream brings him in, and five seconds after his last one has
+ * gone he is let go, so that a reconnect writes nothing. The log counts the pods that have him, and writes JOIN and LEAVE.
+ */
+import { AppError, type Logger, repeat } from '@parley/kit';
+import type { ChatLog, Member, Position } from '../log/log.ts';
+import { joinNotice, leaveNotice } from '../messages/draft.ts';
+
+const goneAfterMs = 5000;
+const tidyEveryMs = 250;
+const renewEveryMs = 5000;
+const sweepEveryMs = 3000;
+const retryMs = 1000;
+
+interface Presence {
+  roomId: string;
+  member: Member;
+  streams: number;
+  /** Entering or leaving, one after the other. */
+  work: Promise<unknown> | undefined;
+  entered: boolean;
+  leaveAtMs: number;
+}
+
+export interface PresenceParts {
+  log: ChatLog;
+  logger: Logger;
+  /** How many streams this pod has, said with its lease. */
+  streams(): number;
+}
+
+export class Presences implements AsyncDisposable {
+  readonly #parts: PresenceParts;
+  readonly #rooms = new Map<string, Map<string, Presence>>();
+  /** Those without a stream, in the order in which they are to leave. */
+  #leaving: Presence[] = [];
+  readonly #work: AsyncDisposable[];
+  #final = false;
+
+  constructor(parts: PresenceParts) {
+    this.#parts = parts;
+    const { log, logger } = parts;
+    this.#work = [
+      repeat('presence.lease', renewEveryMs, logger, async () => {
+        if (!this.#final) await log.renewLease(false, parts.streams());
+      }),
+      repeat('presence.sweep', sweepEveryMs, logger, () => log.sweep(leaveNotice)),
+      repeat('presence.tidy', tidyEveryMs, logger, async () => this.#tidy()),
+    ];
+  }
+
+  /**
+   * One more stream of the member. @returns where his JOIN is, if he was not there before.
+   * @throws AppError RESOURCE_EXHAUSTED where the room is full.
+   */
+  async enter(roomId: string, member: Member, capacity: number | undefined): Promise<Position | undefined> {
+    const presence = this.#of(roomId, member);
+    presence.streams++;
+    try {
+      while (presence.work) await presence.work.catch(() => undefined);
+      if (presence.entered) return undefined;
+      const entering = this.#enter(presence, capacity);
+      presence.work = entering;
+      try {
+        return await entering;
+      } finally {
+        if (presence.work === entering) presence.work = undefined;
+      }
+    } catch (error) {
+      this.leave(roomId, member.userId);
+      throw error;
+    }
+  }
+
+  /** A stream of the member has ended. */
+  leave(roomId: string, userId: string): void {
+    const presence = this.#rooms.get(roomId)?.get(userId);
+    if (presence === undefined || presence.streams === 0 || --presence.streams > 0) return;
+    if (!presence.entered && presence.work === undefined) {
+      this.#forget(presence);
+      return;
+    }
+    presence.leaveAtMs = performance.now() + goneAfterMs;
+    this.#leaving.push(presence);
+  }
+
+  /** He was sent away: gone at once, not after a while. */
+  expel(roomId: string, userId: string): void {
+    const presence = this.#rooms.get(roomId)?.get(userId);
+    if (presence?.entered) void this.#leave(presence);
+  }
+
+  /** The room's log is another one, which knows nobody: those who are here enter it. */
+  async reenter(roomId: string): Promise<void> {
+    for (const presence of this.#rooms.get(roomId)?.values() ?? []) {
+      if (presence.streams === 0 || presence.work) continue;
+      presence.entered = false;
+      presence.work = this.#enter(presence, undefined).catch((err: unknown) => {
+        this.#parts.logger.warn({ room: roomId, err: String(err) }, 'presence.not_entered');
+        presence.entered = true;
+      });
+      await presence.work;
+      presence.work = undefined;
+    }
+  }
+
+  /** The pod goes: its members have five seconds to turn up elsewhere. */
+  async final(): Promise<void> {
+    this.#final = true;
+    await this.#parts.log.renewLease(true, 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const work of this.#work) await work[Symbol.asyncDispose]();
+  }
+
+  async #enter(presence: Presence, capacity: number | undefined): Promise<Position | undefined> {
+    const { roomId, member } = presence;
+    const { joined, outcome, full } = await this.#parts.log.enter(roomId, member, joinNotice(roomId, member), capacity);
+    if (full) {
+      throw new AppError('RESOURCE_EXHAUSTED', `room ${roomId} is full: it has ${capacity} members`, {
+        reason: 'ROOM_FULL',
+        retryAfterMs: 10_000,
+      });
+    }
+    presence.entered = true;
+    return joined && outcome && outcome.kind !== 'refused' ? outcome.position : undefined;
+  }
+
+  #tidy(): void {
+    const now = performance.now();
+    let due = 0;
+    while (due < this.#leaving.length && this.#leaving[due]!.leaveAtMs <= now) due++;
+    if (due === 0 || this.#final) return;
+    for (const presence of this.#leaving.splice(0, due)) {
+      if (presence.streams === 0 && presence.leaveAtMs <= now && presence.work === undefined)
+        void this.#leave(presence);
+      else if (presence.streams === 0 && presence.work) this.#leaveLater(presence);
+    }
+  }
+
+  async #leave(presence: Presence): Promise<void> {
+    const { roomId, member } = presence;
+    const leaving = this.#parts.log.leave(roomId, member.userId, leaveNotice(roomId, member));
+    presence.work = leaving;
+    try {
+      await leaving;
+      presence.entered = false;
+      if (presence.streams === 0) this.#forget(presence);
+    } catch (err) {
+      this.#parts.logger.debug({ room: roomId, err: String(err) }, 'presence.not_left');
+      if (presence.streams === 0) this.#leaveLater(presence);
+    } finally {
+      presence.work = undefined;
+    }
+  }
+
+  #leaveLater(presence: Presence): void {
+    presence.leaveAtMs = performance.now() + retryMs;
+    this.#leaving.push(presence);
+  }
+
+  #of(roomId: string, member: Member): Presence {
+    let room = this.#rooms.get(roomId);
+    if (room === undefined) {
+      room = new Map();
+      this.#rooms.set(roomId, room);
+    }
+    let presence = room.get(member.userId);
+    if (presence === undefined) {
+      presence = { roomId, member, streams: 0, work: undefined, entered: false, leaveAtMs: 0 };
+      room.set(member.userId, presence);
+    }
+    return presence;
+  }
+
+  #forget({ roomId, member }: Presence): void {
+    const room = this.#rooms.get(roomId);
+    room?.delete(member.userId);
+    if (room?.size === 0) this.#rooms.delete(roomId);
+  }
+}

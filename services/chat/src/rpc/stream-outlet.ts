@@ -1,0 +1,65 @@
+import type { Outgoing } from '@parley/kit';
+import type { Outlet } from '../delivery/subscriber.ts';
+
+/** Small frames wait for each other until this much has come together. */
+const gatherBytes = 32 * 1024;
+
+/** A gRPC stream's way out: counts what has not left, and sends small answers together. */
+export class StreamOutlet implements Outlet {
+  readonly mostBytes: number;
+  readonly holdBytes: number;
+  pendingBytes = 0;
+  readonly #out: Outgoing<never>;
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
+  #drained: (() => void)[] = [];
+
+  constructor(out: Outgoing<never>, mostBytes: number) {
+    this.#out = out;
+    this.mostBytes = mostBytes;
+    this.holdBytes = Math.min(mostBytes / 16, 1024 * 1024);
+  }
+
+  write(framed: Buffer): void {
+    if (this.#gathered.length > 0) this.#send();
+    this.#write(framed);
+  }
+
+  /** Sends a small frame with the others of this turn of the event loop; nothing overtakes it. */
+  gather(framed: Buffer): void {
+    if (this.#gathered.length === 0) setImmediate(this.#send);
+    this.#gathered.push(framed);
+    this.#gatheredBytes += framed.length;
+    if (this.#gatheredBytes > gatherBytes) this.#send();
+  }
+
+  whenDrained(call: () => void): void {
+    if (this.pendingBytes <= this.holdBytes / 2) call();
+    else this.#drained.push(call);
+  }
+
+  /** Nobody will read on: whoever waits goes on, and sees that it has ended. */
+  close(): void {
+    this.#send();
+    for (const call of this.#drained.splice(0)) call();
+  }
+
+  readonly #send = (): void => {
+    const gathered = this.#gathered;
+    if (gathered.length === 0) return;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    this.#write(gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered));
+  };
+
+  #write(framed: Buffer): void {
+    const { length } = framed;
+    this.pendingBytes += length;
+    this.#out.writeFramed(framed, () => {
+      this.pendingBytes -= length;
+      if (this.#drained.length > 0 && this.pendingBytes <= this.holdBytes / 2) {
+        for (const call of this.#drained.splice(0)) call();
+      }
+    });
+  }
+}
