@@ -216,10 +216,10 @@ describe.each(stores)('auth.AuthService on $name', ({ open }) => {
     const stopped = new AbortController();
     const stream = server.auth.watchRevocations({}, { token: server.service, signal: stopped.signal });
     const ended = failure(stream.each(({ user_id }) => heard.push(user_id)));
-    await expect.poll(() => heard).toContain(before.session.user!.id);
+    await expect.poll(() => heard, { timeout: 10_000 }).toContain(before.session.user!.id);
     const after = await register();
     await server.users.deleteUser({ id: after.session.user!.id }, { token: server.admin });
-    await expect.poll(() => heard).toContain(after.session.user!.id);
+    await expect.poll(() => heard, { timeout: 10_000 }).toContain(after.session.user!.id);
     stopped.abort();
     expect((await ended).code).toBe('CANCELLED');
   });

@@ -17,11 +17,11 @@ test('calls of one turn travel together, later ones gather while those are under
     { ...limits },
   );
   const answers = [1, 2, 3].map((n) => batch.call(n));
-  await expect.poll(() => batches).toEqual([[1, 2, 3]]);
+  await expect.poll(() => batches, { timeout: 10_000 }).toEqual([[1, 2, 3]]);
   answers.push(...[4, 5].map((n) => batch.call(n)));
   release.shift()?.();
   await expect
-    .poll(() => batches)
+    .poll(() => batches, { timeout: 10_000 })
     .toEqual([
       [1, 2, 3],
       [4, 5],
