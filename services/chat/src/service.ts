@@ -65,6 +65,7 @@ export async function createChatService(settings: ChatServiceParts): Promise<Ser
     metrics: new DeliveryMetrics(metrics),
     seen: (roomId, position) => seen.note(roomId, position),
     restarted: (roomId) => void presences.reenter(roomId),
+    removed: (roomId, userId) => presences.expel(roomId, userId),
     gone: (roomId) => {
       seen.forget(roomId);
       feeds.forget(roomId);

@@ -26,6 +26,8 @@ export interface FeedParts {
   seen(roomId: string, position: Position): void;
   /** The room's log is another one now. */
   restarted(roomId: string): void;
+  /** A member was sent away. */
+  removed(roomId: string, userId: string): void;
   /** The room is gone. */
   gone(roomId: string): void;
 }
@@ -240,6 +242,7 @@ export class Feed {
         break;
       case 'member-removed':
         for (const { subscriber } of this.#places) subscriber.memberRemoved(announcement.userId);
+        this.#parts.removed(this.roomId, announcement.userId);
         break;
       case 'typing':
         for (const { subscriber } of this.#places) subscriber.typing(announcement.userId, announcement.username);

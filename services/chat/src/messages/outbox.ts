@@ -70,7 +70,12 @@ export class Outbox {
   async #step(roomId: string, step: Wish[]): Promise<void> {
     const { log, rooms, seen } = this.#parts;
     let wishes = step;
-    let record = rooms.known(roomId) ?? (await rooms.read(roomId));
+    const known = rooms.known(roomId);
+    let record = known ?? (await rooms.read(roomId));
+    // What is allowed by an old record is found out by the step; what is refused has to be asked.
+    if (known && !wishes.every((wish) => whyNotSend(known, wish.actor, Date.now()) === undefined)) {
+      record = await rooms.read(roomId);
+    }
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
       if (record === undefined) break;
       wishes = decide(wishes, record);
