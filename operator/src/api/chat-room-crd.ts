@@ -58,9 +58,9 @@ export const chatRoomSpec: Schema = {
         maxMessages: {
           type: 'integer',
           format: 'int32',
-          description: 'How many messages are kept, 1 to 1,000,000.',
+          description: 'How many messages are kept, 1 to 100,000.',
           minimum: 1,
-          maximum: 1_000_000,
+          maximum: 100_000,
           default: 1000,
         },
         maxAge: durationSchema('How old messages get before they go. No limit by default.', '1m', '87600h'),

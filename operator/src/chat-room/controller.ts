@@ -42,6 +42,8 @@ export const BY_ROOM_ID = 'roomId';
 const LOOK_UP_AGAIN_MS = 60_000;
 const TRY_REFUSED_AGAIN_MS = 5 * 60_000;
 const CALL_TIMEOUT_MS = 10_000;
+/** leaseTransitions is a 32-bit number. */
+const HIGHEST_FENCE = 2 ** 31 - 1;
 
 export interface ChatRoomControllerOptions {
   /** Fenced by the term. */
@@ -154,12 +156,27 @@ export class ChatRoomController {
 
   /** Calls chat, and turns what goes wrong into what the status says. */
   async #attempt(pass: Pass, signal: AbortSignal, call: () => Promise<void>): Promise<void> {
-    try {
-      await call();
-    } catch (error) {
-      if (!(error instanceof AppError) || signal.aborted) throw error;
-      await this.#explain(pass, error, signal);
+    for (;;) {
+      try {
+        await call();
+        return;
+      } catch (error) {
+        if (!(error instanceof AppError) || signal.aborted) throw error;
+        if (isFenced(error) && (await this.#catchUp(pass))) continue;
+        await this.#explain(pass, error, signal);
+        return;
+      }
     }
+  }
+
+  /**
+   * Chat remembers a higher fence: of a later leader, and then the Lease is no longer this process's to write; or of a
+   * Lease that was deleted and counts from the start, and then its holder catches up.
+   */
+  async #catchUp(pass: Pass): Promise<boolean> {
+    if (pass.fence >= HIGHEST_FENCE) return false;
+    await this.#options.term.raiseFence(Math.min(pass.fence * 2 + 1, HIGHEST_FENCE));
+    return true;
   }
 
   async #explain(pass: Pass, error: AppError, signal: AbortSignal): Promise<void> {
@@ -170,6 +187,7 @@ export class ChatRoomController {
     switch (error.code) {
       case 'INVALID_ARGUMENT':
       case 'OUT_OF_RANGE':
+      case 'FAILED_PRECONDITION':
       case 'UNIMPLEMENTED':
         outcome.observed = true;
         outcome.ready = { status: 'False', reason: 'Rejected', message: error.message };
@@ -177,12 +195,6 @@ export class ChatRoomController {
       case 'UNAUTHENTICATED':
       case 'PERMISSION_DENIED':
         outcome.ready = { status: 'False', reason: 'NotAllowed', message: error.message };
-        pass.failure = error;
-        return;
-      case 'FAILED_PRECONDITION':
-        // Chat remembers a higher fence: of a later leader, and then the Lease is no longer ours to write; or of a
-        // Lease that was deleted, and then its holder catches up.
-        if (pass.fence < 2 ** 30) await this.#options.term.raiseFence(pass.fence * 2 + 1);
         pass.failure = error;
         return;
       default:
@@ -408,6 +420,10 @@ class Pass {
   seen(chat: ReturnType<RoomMirror['observe']>): void {
     if (typeof chat === 'object' && chat.room) this.outcome.seen = chat.room;
   }
+}
+
+function isFenced(error: AppError): boolean {
+  return error.code === 'FAILED_PRECONDITION' && error.details.reason === 'FENCED';
 }
 
 function away(message: string): NonNullable<Outcome['ready']> {

@@ -130,7 +130,9 @@ export class ChatServer implements AsyncDisposable {
       throw new AppError('ALREADY_EXISTS', `the room ${roomId} belongs to ${room.owner.namespace}/${room.owner.name}`);
     }
     if (Number(fence) < room.fence) {
-      throw new AppError('FAILED_PRECONDITION', `fence is ${fence}; the room was written with ${room.fence}`);
+      throw new AppError('FAILED_PRECONDITION', `fence is ${fence}; the room was written with ${room.fence}`, {
+        reason: 'FENCED',
+      });
     }
   }
 
