@@ -16,6 +16,7 @@ import {
 import type { ServiceName } from '@parley/proto';
 import { createHttp } from './http.ts';
 import { Hub } from './hub/hub.ts';
+import { Addresses } from './live/addresses.ts';
 import { type EventStream, serveEvents } from './live/events.ts';
 import { Guests } from './live/guests.ts';
 import type { Session } from './live/session.ts';
@@ -71,9 +72,11 @@ export async function createGateway(parts: GatewaySettings): Promise<Gateway> {
   serveRest(app, { channelOf: (service) => channels[targetOf[service]], serviceToken });
   const guests = new Guests(auth, chat, serviceToken);
   const slow = metrics.counter('parley_gateway_slow_viewers_total', 'Viewers closed because they read too slowly.');
+  const addresses = new Addresses(settings.connectionsPerAddress);
   const live = {
     hub,
     hubOf,
+    addresses,
     chat,
     verifier,
     authMode,
@@ -83,7 +86,7 @@ export async function createGateway(parts: GatewaySettings): Promise<Gateway> {
     slow,
   };
   await serveWebSockets(app, live);
-  serveEvents(app, { hub, hubOf, authMode, callerOf: (request) => request.caller, streams });
+  serveEvents(app, { hub, hubOf, addresses, authMode, callerOf: (request) => request.caller, streams });
   app.get('/.well-known/jwks.json', (_request, reply) =>
     reply.header('cache-control', 'public, max-age=60').send(jwks(keys)),
   );

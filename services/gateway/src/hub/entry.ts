@@ -48,7 +48,11 @@ export class Batch {
   get events(): Buffer {
     this.#events ??= Buffer.from(
       this.entries
-        .map(({ epoch, sequence, json }) => `id: ${epoch}-${sequence}\nevent: message\ndata: ${json}\n\n`)
+        .map(({ epoch, sequence, json }) => {
+          // A line of no place in the log is nothing to resume after.
+          const id = sequence > 0 ? `id: ${epoch}-${sequence}\n` : '';
+          return `${id}event: message\ndata: ${json}\n\n`;
+        })
         .join(''),
     );
     return this.#events;

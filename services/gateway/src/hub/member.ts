@@ -32,7 +32,7 @@ export class Member {
     const before = this.#entered ?? this.#before;
     if (before === 'present' || (before === 'observing' && observe)) return Promise.resolve();
     if (this.#entering && (this.#entering.present || observe)) return this.#entering.done;
-    const entering = { present: !observe, done: this.#ask(observe, after) };
+    const entering = { present: !observe, done: this.#askAgain(observe, after) };
     this.#entering = entering;
     const settled = () => {
       if (this.#entering === entering) this.#entering = undefined;
@@ -61,9 +61,22 @@ export class Member {
     if (before === undefined || this.#entered) return;
     this.#ask(before === 'observing', '').catch((error: AppError) => {
       if (this.subscriptions.size === 0) return;
-      if (isPassing(error.code)) this.room.resumeLater();
+      // Full is an answer, here: others have taken the place.
+      if (isPassing(error.code) && error.code !== 'RESOURCE_EXHAUSTED') this.room.resumeLater();
       else this.room.dismiss(this, { code: error.code, cursor: formatCursor(this.room.head) });
     });
+  }
+
+  /** Another member's leaving may close the room's feed in the very moment: then it is opened anew. */
+  async #askAgain(observe: boolean, after: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#ask(observe, after);
+      } catch (error) {
+        const { code } = error as AppError;
+        if (attempt === 3 || (code !== 'INTERNAL' && code !== 'ABORTED')) throw error;
+      }
+    }
   }
 
   #ask(observe: boolean, first: string): Promise<void> {

@@ -59,6 +59,8 @@ export class Room implements Passenger {
   #resumes = 0;
   #history: { page: Promise<ListMessagesResponse__Output>; until: number } | undefined;
   #disposed = false;
+  /** What the room says to whoever comes: a line of no place in the log. */
+  #welcome: Entry | undefined;
 
   constructor(settings: RoomSettings) {
     this.#settings = settings;
@@ -110,6 +112,11 @@ export class Room implements Passenger {
     // The page that was read may be ahead of the feed: what it had must not come twice.
     subscription.skipTo = from.sequence;
     this.#live.add(subscription);
+  }
+
+  /** Greets a viewer who has come without a cursor. */
+  welcome({ viewer }: Subscription): void {
+    if (this.#welcome) viewer.deliver(new Batch(this.id, [this.#welcome]));
   }
 
   leaveLive(subscription: Subscription): void {
@@ -211,6 +218,10 @@ export class Room implements Passenger {
 
   #append(entry: Entry): void {
     if (this.#head === undefined) return;
+    if (entry.sequence === 0) {
+      this.#welcome = entry;
+      return;
+    }
     if (entry.epoch !== this.#head.epoch) {
       this.#flush();
       this.#restart({ epoch: entry.epoch, sequence: 0 });

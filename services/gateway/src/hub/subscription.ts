@@ -85,6 +85,7 @@ export class Subscription {
     if (this.#ended) return;
     this.viewer.opened(this.room.id, this.#openedWith(after !== '', page), ref);
     let at = this.#show(page) ?? this.room.head;
+    if (after === '') this.room.welcome(this);
     for (let stuck = 0; stuck < 5; ) {
       if (at === undefined) throw unavailable('the room cannot be read at the moment: try again');
       const head = this.room.head;

@@ -8,6 +8,7 @@ import type { Batch } from '../hub/entry.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { Subscription, Viewer } from '../hub/subscription.ts';
 import { Violations } from '../json/read.ts';
+import type { Addresses } from './addresses.ts';
 import { newGuest } from './guests.ts';
 import { checkRoomId } from './session.ts';
 
@@ -21,6 +22,7 @@ export interface EventStreamSettings {
   authMode: AuthMode;
   callerOf(request: FastifyRequest): Caller;
   streams: Set<EventStream>;
+  addresses: Addresses;
 }
 
 export function serveEvents(app: FastifyInstance, settings: EventStreamSettings): void {
@@ -32,6 +34,8 @@ export function serveEvents(app: FastifyInstance, settings: EventStreamSettings)
     const { room_id: roomId } = request.params;
     checkRoomId(roomId);
     const after = cursorOf(request);
+    settings.addresses.check(request.ip);
+    const leave = settings.addresses.enter(request.ip);
     const identity = caller.kind === 'guest' ? newGuest() : caller;
     const stream = new EventStream(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, caller);
     const isAdmin = caller.kind === 'user' && caller.role === 'admin';
@@ -40,6 +44,7 @@ export function serveEvents(app: FastifyInstance, settings: EventStreamSettings)
     stream.subscription = subscription;
     settings.streams.add(stream);
     reply.raw.once('close', () => {
+      leave();
       settings.streams.delete(stream);
       subscription.stop();
       if (hub !== settings.hub) hub[Symbol.dispose]();

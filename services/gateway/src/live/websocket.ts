@@ -5,6 +5,7 @@ import { type Counter, invalid } from '@parley/kit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { HttpError } from '../problem.ts';
+import type { Addresses } from './addresses.ts';
 import { Budget } from './budget.ts';
 import { textFrame } from './frame.ts';
 import { closeCodes, type Outlet, Session, type SessionSettings } from './session.ts';
@@ -20,6 +21,7 @@ const closeWithinMs = 3000;
 export interface WebSocketSettings extends Omit<SessionSettings, 'budget'> {
   framesPerSecond: number;
   sessions: Set<Session>;
+  addresses: Addresses;
   slow: Counter;
 }
 
@@ -37,7 +39,10 @@ export async function serveWebSockets(app: FastifyInstance, settings: WebSocketS
   app.route({
     method: 'GET',
     url: '/v1/ws',
-    preValidation: async (request) => checkUpgrade(request),
+    preValidation: async (request) => {
+      checkUpgrade(request);
+      settings.addresses.check(request.ip);
+    },
     handler: () => {
       throw new HttpError(
         426,
@@ -45,7 +50,10 @@ export async function serveWebSockets(app: FastifyInstance, settings: WebSocketS
         'this path speaks WebSocket: upgrade, with the subprotocol parley.v1.json',
       );
     },
-    wsHandler: (socket, request) => serve(socket, request.raw.socket, settings),
+    wsHandler: (socket, request) => {
+      socket.once('close', settings.addresses.enter(request.ip));
+      serve(socket, request.raw.socket, settings);
+    },
   });
 }
 
