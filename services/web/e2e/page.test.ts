@@ -1,0 +1,171 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromiumPath, howToGetChromium, openBrowser, Person } from './browser.ts';
+import { Platform } from './server.ts';
+import { hasTerminal, howToGetTerminal, Terminal } from './terminal.ts';
+
+const missing = [chromiumPath ? undefined : howToGetChromium, hasTerminal ? undefined : howToGetTerminal]
+  .filter((one) => one !== undefined)
+  .join('; ');
+const required = process.env['CI'] === 'true';
+const web = fileURLToPath(new URL('..', import.meta.url));
+const waitMs = 60_000;
+
+test.runIf(missing !== '' && required)('the page can be tested here', () => expect(missing).toBe(''));
+
+describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let home: string;
+  const terminals: Terminal[] = [];
+
+  beforeAll(async () => {
+    await promisify(execFile)(process.execPath, [join(web, '../../node_modules/vite/bin/vite.js'), 'build'], {
+      cwd: web,
+    });
+    home = await mkdtemp(join(tmpdir(), 'parley-e2e-home-'));
+    platform = await Platform.start();
+    browser = await openBrowser();
+  }, 120_000);
+  afterAll(async () => {
+    for (const terminal of terminals) terminal.close();
+    await browser?.close();
+    await platform?.[Symbol.asyncDispose]();
+    if (home) await rm(home, { recursive: true, force: true });
+  });
+
+  function parley(...args: string[]): Terminal {
+    const terminal = new Terminal(args, { XDG_CONFIG_HOME: home, PARLEY_URL: platform.url });
+    terminals.push(terminal);
+    return terminal;
+  }
+
+  async function registered(name: string): Promise<Person> {
+    const person = await Person.arrive(browser, platform.url, name);
+    await person.register();
+    return person;
+  }
+
+  test('two windows and a terminal: a crash in the middle of 200 lines loses and doubles nothing', async () => {
+    const lines = (await readFile(new URL('snark.txt', import.meta.url), 'utf8')).trim().split('\n');
+    const [alice, bob] = await Promise.all([registered('alice'), registered('bob')]);
+    const carol = parley('chat', 'snark', '--name', 'carol');
+    await expect.poll(() => carol.output, { timeout: waitMs }).toContain('carol joined');
+    await Promise.all([alice.open('snark'), bob.open('snark')]);
+    await expect
+      .poll(() => carol.output, { timeout: waitMs })
+      .toMatch(/alice joined[\s\S]*bob joined|bob joined[\s\S]*alice joined/);
+
+    const own = [0, 1, 2].map((speaker) => lines.filter((_, index) => index % 3 === speaker));
+    const talk = [
+      async () => {
+        for (const line of own[0]!) await alice.say(line);
+      },
+      async () => {
+        for (const line of own[1]!) await bob.say(line);
+      },
+      // A person at a terminal reads before he writes on; what he types is echoed first.
+      async () => {
+        for (const [index, line] of own[2]!.entries()) {
+          carol.type(line);
+          if (index % 10 === 9)
+            await expect.poll(() => carol.texts(), { timeout: waitMs }).toContain(own[2]![index - 9]);
+        }
+      },
+    ];
+    const talking = Promise.all(talk.map((one) => one()));
+    await expect.poll(async () => (await alice.texts()).length, { timeout: waitMs, interval: 20 }).toBeGreaterThan(60);
+    await platform.kill();
+    const acknowledged = (await bob.messages()).filter(({ state }) => state === 'sent').length;
+    expect(acknowledged).toBeGreaterThan(20);
+    expect(acknowledged).toBeLessThan(lines.length);
+    await Promise.all([alice.isOffline(), bob.isOffline()]);
+    await expect.poll(() => carol.output, { timeout: waitMs }).toContain('trying again');
+    await platform.start();
+    await talking;
+
+    const everything = (texts: string[]) => new Set(texts).size === lines.length && texts.length === lines.length;
+    for (const person of [alice, bob]) {
+      await expect
+        .poll(
+          async () =>
+            everything(await person.texts()) && (await person.messages()).every(({ state }) => state === 'sent'),
+          { timeout: waitMs },
+        )
+        .toBe(true);
+    }
+    await expect.poll(() => carol.texts().length, { timeout: waitMs }).toBe(lines.length);
+
+    const order = await alice.texts();
+    expect(await bob.texts()).toEqual(order);
+    expect(carol.texts()).toEqual(order);
+    expect([...order].sort()).toEqual([...lines].sort());
+    for (const said of own) expect(order.filter((text) => said.includes(text))).toEqual(said);
+    expect(carol.output).toContain('connected again');
+    await Promise.all([alice.isConnected(), bob.isConnected()]);
+    expect([...alice.complaints, ...bob.complaints]).toEqual([]);
+  });
+
+  test('after a reload one is still signed in, and the room is as it was', async () => {
+    const dora = await registered('dora');
+    await dora.open('reload');
+    await dora.say('still here');
+    await expect.poll(() => dora.messages()).toEqual([{ text: 'still here', state: 'sent' }]);
+    await dora.page.reload();
+    await dora.isConnected();
+    await expect.poll(() => dora.texts(), { timeout: waitMs }).toEqual(['still here']);
+    await dora.page.getByTestId('logout').click();
+    await dora.page.getByTestId('username').waitFor();
+    await dora.page.reload();
+    await dora.page.getByTestId('username').waitFor();
+    expect(dora.complaints).toEqual([]);
+  });
+
+  test('markup is text, and nothing scrolls sideways on the narrowest phone', async () => {
+    const erin = await registered('erin');
+    await erin.page.setViewportSize({ width: 320, height: 568 });
+    await erin.open('narrow');
+    const texts = [
+      '<img src=x onerror=alert(1)><script>alert(2)</script>',
+      `https://example.org/${'long'.repeat(100)}`,
+    ];
+    for (const text of texts) await erin.say(text);
+    await expect.poll(() => erin.texts()).toEqual(texts);
+    expect(await erin.page.locator('.text *').count()).toBe(0);
+    const widths = () =>
+      erin.page.evaluate('[document.documentElement.scrollWidth, document.querySelector(".log").scrollWidth]');
+    expect(Math.max(...((await widths()) as number[]))).toBeLessThanOrEqual(320);
+    for (const control of await erin.page.locator('button:visible, a:visible, textarea:visible').all()) {
+      const box = await control.boundingBox();
+      expect(box!.height, await control.evaluate((element) => element.outerHTML)).toBeGreaterThanOrEqual(44);
+    }
+    expect(erin.complaints).toEqual([]);
+  });
+
+  test('somebody who may not, is told so; orders follow their state', async () => {
+    const [fay, gus] = [await registered('fay'), await registered('gus')];
+    await Promise.all([fay.open('quarrel'), gus.open('quarrel')]);
+    await gus.say('no, you');
+    await expect.poll(() => fay.texts()).toEqual(['no, you']);
+    await fay.page.getByTestId('message').first().hover();
+    await fay.page.getByTestId('message-menu').first().click();
+    await fay.page.getByTestId('remove').click();
+    await expect.poll(() => fay.page.getByTestId('toast').textContent()).toMatch(/^That is not yours to do/);
+
+    await fay.page.getByTestId('orders-link').click();
+    await fay.page.getByTestId('more').first().click();
+    await fay.page.getByTestId('order-create').click();
+    await fay.page.locator('[data-testid=order][data-state=PAID]').waitFor({ timeout: waitMs });
+    await fay.page.getByTestId('more').first().click();
+    await fay.page.getByTestId('card').selectOption('tok_decline');
+    await fay.page.getByTestId('order-create').click();
+    await fay.page.locator('[data-testid=order][data-state=CANCELLED]').waitFor({ timeout: waitMs });
+    expect(fay.complaints).toEqual([]);
+  });
+});
