@@ -3,8 +3,10 @@ import {
   actsForOthers,
   type Batch,
   Batch as Batches,
+  badToken,
   type CallContext,
   type Database,
+  hasExpired,
   implement,
   type Logger,
   type Metrics,
@@ -95,6 +97,7 @@ export async function createOrderService(parts: OrderParts): Promise<Service> {
       async watchOrder({ id, after_version }, context, out) {
         await orders.byId(id, owner(context));
         for (let after = Number(after_version); ; ) {
+          if (hasExpired(context.caller)) throw badToken();
           for (const version of await orders.versions(id, after)) {
             out.write(version);
             after = Number(version.version);

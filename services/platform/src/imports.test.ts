@@ -41,7 +41,7 @@ function imports(folder: string): { name: string; file: string }[] {
     if (
       !entry.isFile() ||
       !/\.tsx?$/.test(file) ||
-      /node_modules|\/dist\/|\.test\.ts|\/testing\/|\/bench|\/e2e\/|soak/.test(file)
+      /node_modules|\/dist\/|\.test\.ts|\/test(ing)?\/|\/bench|\/e2e\/|soak/.test(file)
     )
       continue;
     const text = readFileSync(file, 'utf8');

@@ -21,6 +21,13 @@ export async function serve(what: string, env: NodeJS.ProcessEnv, stop: AbortSig
   const log = createLog(alone ? what : 'parley', settings.logLevel);
   const metrics = new Metrics({ processMetrics: true });
   const readiness = new Readiness();
+  let started = false;
+  readiness.add({
+    name: 'parley',
+    check: () => {
+      if (!started) throw new Error('starting');
+    },
+  });
   await using stack = new AsyncDisposableStack();
 
   stack.use(await startTracing(`parley-${what}`, settings.otlpEndpoint));
@@ -32,10 +39,10 @@ export async function serve(what: string, env: NodeJS.ProcessEnv, stop: AbortSig
   const services = stack.use(
     await buildServices({ kinds, alone, env, settings, log, metrics, ports, store, signIn, podId }),
   );
-  readiness.add({ name: 'start', check: () => undefined });
   for (const check of services.checks) readiness.add(check);
   const server = stack.use(await listen({ services, settings, ports, signIn, log, metrics, alone }));
 
+  started = true;
   const ready = Math.round(performance.now() - startedAt);
   log.info({ http: services.httpPort, grpc: server.port, metrics: operations.port, readyMs: ready }, 'parley.started');
   if (process.stdout.isTTY || !alone) greet(services.httpPort, server.port, operations.port, signIn.mode);

@@ -91,7 +91,7 @@ export async function buildServices(parts: ServiceParts): Promise<BuiltServices>
     },
     async chat() {
       const { createChatService, chatSettings } = await import('@parley/chat');
-      const chatLog = stack.use(await openChatLog({ redisUrl: settings.redisUrl, database, podId, log }));
+      const chatLog = stack.use(await openChatLog({ redisUrl: settings.redisUrl, database, log }));
       add(
         await createChatService({
           log: chatLog,

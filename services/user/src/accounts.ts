@@ -1,9 +1,9 @@
 /** Who there is: the table of accounts. Creating and reading by id are batched, since that is where the load is. */
-import { type AppError, type Database, notFound } from '@parley/kit';
+import { type AppError, Batch, type BatchSettings, type Database, notFound } from '@parley/kit';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Account } from './account.ts';
 import { AccountWriter, type NewAccount, takenByViolation } from './account-writer.ts';
-import { Batch, type BatchSettings } from './batch.ts';
+
 import { recordRevocation } from './revocations.ts';
 import type { Tables } from './schema.ts';
 import type { Profile } from './validation.ts';

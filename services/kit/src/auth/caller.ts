@@ -25,3 +25,8 @@ export const guest: Guest = { kind: 'guest' };
 export function actsForOthers(caller: Caller): boolean {
   return caller.kind !== 'guest' && caller.role !== 'member';
 }
+
+/** Whether the caller's token has ended since: for streams, which outlive the check at their door. */
+export function hasExpired(caller: Caller, nowMs = Date.now()): boolean {
+  return caller.kind !== 'guest' && caller.expiresAt * 1000 <= nowMs;
+}

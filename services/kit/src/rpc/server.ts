@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import {
+  logVerbosity,
   type Metadata,
   Server,
   ServerCredentials,
@@ -12,6 +13,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
+  setLogVerbosity,
   status,
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
@@ -39,6 +41,9 @@ export interface ServerSettings {
   metrics: Metrics;
   options?: ServerOptions;
 }
+
+// What grpc-js prints on standard error, our errors and logs say too.
+setLogVerbosity(logVerbosity.NONE);
 
 /** What every server allows: a flood on one connection, or a message that is too large, ends there. */
 export const defaultServerOptions: ServerOptions = {
@@ -229,7 +234,6 @@ class LiveCall {
   readonly #controller = new AbortController();
   readonly #verifier: TokenVerifier;
   readonly #startedAt = performance.now();
-  #expiry: NodeJS.Timeout | undefined;
   #ended = false;
 
   constructor(method: Method, call: AnyCall, { verifier, log }: ServerSettings) {
@@ -253,7 +257,7 @@ class LiveCall {
     });
   }
 
-  /** Reads the token. A bad one is UNAUTHENTICATED even where none is needed; a stream ends when its token does. */
+  /** Reads the token. A bad one is UNAUTHENTICATED even where none is needed. */
   signIn(): void {
     const token = bearer(first(this.context.metadata, 'authorization'));
     if (token === undefined) return;
@@ -269,7 +273,6 @@ class LiveCall {
 
   end(): void {
     this.#ended = true;
-    clearTimeout(this.#expiry);
   }
 
   seconds(): number {

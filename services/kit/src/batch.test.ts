@@ -1,7 +1,7 @@
-import { AppError } from '@parley/kit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Batch } from './batch.ts';
+import { AppError } from './errors.ts';
 
 const limits = { largest: 10, parallel: 1, longestQueue: 1000 };
 
