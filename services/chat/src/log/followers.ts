@@ -11,7 +11,10 @@ export class Followers {
     const entry = { listener };
     let room = this.#rooms.get(roomId);
     const first = room === undefined;
-    if (room === undefined) this.#rooms.set(roomId, (room = new Set()));
+    if (room === undefined) {
+      room = new Set();
+      this.#rooms.set(roomId, room);
+    }
     const own = room;
     own.add(entry);
     return {

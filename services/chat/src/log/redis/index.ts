@@ -1,0 +1,3 @@
+export { parseRedisUrl } from './connection.ts';
+export { durabilityWarning, type PersistenceConfig } from './durability.ts';
+export { RedisLog } from './redis-log.ts';
