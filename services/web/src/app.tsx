@@ -58,7 +58,7 @@ function useTitle() {
 function Welcome() {
   return (
     <main class="welcome">
-      <p class="display">Pick a room, or press Ctrl K.</p>
+      <p class="display">Pick a room to begin.</p>
       <p class="quiet">What you missed is kept for you.</p>
     </main>
   );

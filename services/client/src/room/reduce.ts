@@ -24,7 +24,7 @@ export function reduce(state: RoomState, event: RoomEvent): RoomState {
     case 'named':
       return named(state, event.names);
     case 'refused':
-      return { ...state, phase: 'refused', error: event.error };
+      return { ...state, phase: 'refused', error: event.error, members: new Map(), typing: [] };
     case 'closed':
       return { ...state, phase: 'closed' };
     case 'typing':

@@ -10,5 +10,6 @@ export function Avatar({ id, name }: { id: string; name: string }) {
 export function hueOf(id: string): number {
   let hash = 7;
   for (const character of id) hash = (hash * 31 + character.codePointAt(0)!) % 9_973;
-  return hash % 12;
+  // Ids are often neighbours; their colours should not be.
+  return (hash * 5) % 12;
 }

@@ -65,7 +65,9 @@ export function RoomPage({ roomId }: { roomId: string }) {
             <MessageLog room={room} newFrom={appState().newFrom.get(roomId)} onPerson={setPerson} />
           )}
           <Typing room={room} />
-          <Composer roomId={roomId} name={info?.name || roomId} disabled={info?.archived ?? false} />
+          {room.phase !== 'refused' && (
+            <Composer roomId={roomId} name={info?.name || roomId} disabled={info?.archived ?? false} />
+          )}
         </div>
         <Members room={room} onPerson={setPerson} onClose={() => setShowsMembers(false)} />
       </div>

@@ -11,6 +11,8 @@ import { leave } from '../state/sign-in.ts';
 import { appState, change, useApp } from '../state/store.ts';
 import { roving } from './roving.ts';
 
+const jumpKeys = /Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K';
+
 export function RoomsPane() {
   const { rooms, route, me } = useApp();
   const here = route.page === 'room' ? route.roomId : undefined;
@@ -31,7 +33,7 @@ export function RoomsPane() {
         <ThemeButton />
       </header>
       <button type="button" class="jump" onClick={() => change({ dialog: 'switcher' })} data-testid="switcher">
-        <Icon name="search" /> <span>Find or open a room</span> <kbd>Ctrl K</kbd>
+        <Icon name="search" /> <span>Find or open a room</span> <kbd>{jumpKeys}</kbd>
       </button>
       <ul class="rooms" ref={list} onKeyDown={roving}>
         {withHere(rooms, here).map((room, index) => (

@@ -31,7 +31,10 @@ export function begin(me: Me): void {
       const open = new Map(appState().open);
       open.set(room.roomId, room);
       change({ open });
-      if (event.kind === 'opened') void readPresence(room.roomId);
+      if (event.kind === 'opened') {
+        void readPresence(room.roomId);
+        if (!appState().rooms.some(({ id }) => id === room.roomId)) void readRooms();
+      }
       if (event.kind === 'messages') {
         nameStrangers(room);
         markWhatIsNew(room);
