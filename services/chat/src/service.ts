@@ -32,6 +32,7 @@ export interface ChatServiceParts {
   users: RpcClient<'auth.AuthService'>;
   /** The verifier of the server that this service runs on: it is told of revocations. */
   verifier: TokenVerifier;
+  /** This process's name among its peers, for logs. */
   podId: string;
   settings: ChatSettings;
   logger: Logger;
@@ -46,7 +47,7 @@ const drainWithinMs = 1500;
 
 /** Builds chat.ChatService and chat.RoomAdminService. @throws AppError UNAVAILABLE where the log is away. */
 export async function createChatService(settings: ChatServiceParts): Promise<Service> {
-  const { log, users, verifier, podId, logger, metrics } = settings;
+  const { log, users, verifier, logger, metrics } = settings;
   const { sendsPerSecond, joinsPerSecond, joinsPerAddress } = settings.settings;
   const rooms = new Rooms(log, settings.roomsMode);
   const seen = new SeenPositions();
@@ -105,9 +106,9 @@ export async function createChatService(settings: ChatServiceParts): Promise<Ser
     repeat('streams.expire', expireEveryMs, logger, async () => streams.expire()),
     repeat('streams.balance', balanceEveryMs, logger, async () => {
       const loads = await log.loads();
-      loads.set(podId, streams.size);
       const moved = draining ? 0 : streams.move(toMove(streams.size, [...loads.values()]));
-      if (moved > 0) logger.info({ moved, streams: streams.size, pods: loads.size }, 'streams.moved');
+      if (moved > 0)
+        logger.info({ pod: settings.podId, moved, streams: streams.size, pods: loads.size }, 'streams.moved');
     }),
   ];
 

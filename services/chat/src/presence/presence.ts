@@ -42,7 +42,9 @@ export class Presences implements AsyncDisposable {
     const { log, logger } = parts;
     this.#work = [
       repeat('presence.lease', renewEveryMs, logger, async () => {
-        if (!this.#final) await log.renewLease(false, parts.streams());
+        if (this.#final) return;
+        const { lapsed } = await log.renewLease(false, parts.streams());
+        if (lapsed) for (const roomId of [...this.#rooms.keys()]) await this.reenter(roomId);
       }),
       repeat('presence.sweep', sweepEveryMs, logger, () => log.sweep(leaveNotice)),
       repeat('presence.tidy', tidyEveryMs, logger, async () => this.#tidy()),
