@@ -1,6 +1,7 @@
+import { ParleyError } from '../problem.ts';
 import { ask, askPassword } from './ask.ts';
 import type { AddCommand } from './commands.ts';
-import { CommandError, command } from './exit.ts';
+import { CommandError, command, exitCodes } from './exit.ts';
 import { printJson, table } from './print.ts';
 import { visit } from './visit.ts';
 
@@ -38,7 +39,13 @@ async function register(name: string | undefined, options: RegisterOptions): Pro
 async function login(name: string | undefined, options: { url?: string }): Promise<void> {
   const { session, origin } = await visit(options);
   const username = name ?? (await ask('Username: '));
-  const user = await session.login(username, await askPassword('Password: '));
+  const password = await askPassword('Password: ');
+  const user = await session.login(username, password).catch((error) => {
+    // Here it is the sign-in itself that failed: to advise one would not help.
+    if (error instanceof ParleyError && error.code === 'UNAUTHENTICATED')
+      throw new CommandError(error.message, exitCodes.notAllowed);
+    throw error;
+  });
   console.log(`Signed in at ${origin} as ${user.username}.`);
 }
 

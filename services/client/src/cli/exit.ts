@@ -44,7 +44,7 @@ export function describe(error: unknown): { text: string; exitCode: number } {
   const { code, message, details } = error;
   const wait = details.retryAfterMs ? `; try again in ${Math.ceil(details.retryAfterMs / 1000)} s` : '';
   if (code === 'UNAUTHENTICATED')
-    return { text: `${message}; \`parley login\` signs you in`, exitCode: exitCodes.notAllowed };
+    return { text: 'you are not signed in here: `parley login` signs you in', exitCode: exitCodes.notAllowed };
   if (code === 'PERMISSION_DENIED') return { text: message, exitCode: exitCodes.notAllowed };
   if (code === 'UNAVAILABLE' && details.status === undefined)
     return { text: `${message}; is it running, and is --url right?`, exitCode: exitCodes.unavailable };

@@ -1,0 +1,19 @@
+import { ParleyError } from '@parley/client';
+import { expect, test } from 'vitest';
+import { problemText } from './problem-text.ts';
+
+test.each([
+  ['UNAVAILABLE', 'x', {}, 'The server cannot be reached. Check your network, or try again in a moment.'],
+  ['PERMISSION_DENIED', 'only moderators may', {}, 'That is not yours to do: only moderators may.'],
+  ['RESOURCE_EXHAUSTED', 'x', { retryAfterMs: 2_100 }, 'Too many tries: wait 3 s and try again.'],
+  ['RESOURCE_EXHAUSTED', 'the room is full', {}, 'The room is full.'],
+  ['ALREADY_EXISTS', 'username is taken', {}, 'Username is taken.'],
+])('%s is said as a sentence', (code, message, details, text) => {
+  expect(problemText(new ParleyError(code, message, details))).toBe(text);
+});
+
+test('what nobody foresaw says what to do', () => {
+  expect(problemText(new TypeError('x is undefined'))).toBe(
+    'Something went wrong in this page. Reload it and try again.',
+  );
+});
