@@ -42,7 +42,7 @@ export const operatorSettings = {
     'PARLEY_ERROR_RATE_QUERY',
     from.optional(),
     'PromQL that gives the share of failed calls; $namespace and $service stand for the backend',
-    "the gRPC servers' own metrics",
+    "calls handled by the pods of the backend's Deployment",
   ),
   maxErrorRate: setting(
     'PARLEY_MAX_ERROR_RATE',

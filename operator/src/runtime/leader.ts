@@ -79,6 +79,8 @@ export async function runElected(
   work: (term: Term) => Promise<void>,
 ): Promise<void> {
   const election = new Election(options);
+  // From the start, so that an alert on `sum == 0` sees a standby that never led.
+  options.metrics?.leader.set({ name: options.name }, 0);
   while (!signal.aborted) {
     if (await election.acquire(signal)) await election.lead(signal, work);
   }
@@ -128,7 +130,7 @@ class Election {
   /** Tries until this process holds the Lease: true, or until the signal aborts: false. */
   async acquire(signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
-      let waitMs = this.#options.retryMs * (0.9 + Math.random() * 0.2);
+      let waitMs = this.#options.retryMs * (0.8 + Math.random() * 0.2);
       try {
         const begun = monotonicMs();
         const lease = await this.#read(signal);

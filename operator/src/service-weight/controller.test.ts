@@ -26,7 +26,7 @@ beforeAll(async () => {
   chat = await ChatServer.listen();
   prometheus = createServer((request, response) => {
     const query = new URL(request.url!, 'http://prometheus').searchParams.get('query') ?? '';
-    const service = /service="([^"]+)"/.exec(query)?.[1] ?? '';
+    const service = /pod=~"(.+?)-\.\*"/.exec(query)?.[1] ?? '';
     const value = rates.get(service);
     const result = value === undefined ? [] : [{ metric: {}, value: [0, value] }];
     response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));

@@ -1,6 +1,13 @@
-/** The share of a Service's calls that failed, by its gRPC server's own metrics. */
+const FAILED =
+  'Unknown|Internal|Unavailable|DataLoss|DeadlineExceeded|UNKNOWN|INTERNAL|UNAVAILABLE|DATA_LOSS|DEADLINE_EXCEEDED';
+
+/**
+ * The share of a backend's calls that failed, by its gRPC servers' own metrics. By the pods of the Deployment that has the
+ * Service's name: a pod behind several Services is scraped once, as a target of any of them.
+ */
 export const ERROR_RATE_QUERY =
-  'sum(rate(grpc_server_handled_total{namespace="$namespace",service="$service",grpc_code=~"Unknown|Internal|Unavailable|DataLoss|DeadlineExceeded|UNKNOWN|INTERNAL|UNAVAILABLE|DATA_LOSS|DEADLINE_EXCEEDED"}[1m])) / sum(rate(grpc_server_handled_total{namespace="$namespace",service="$service"}[1m]))';
+  `sum(rate(grpc_server_handled_total{namespace="$namespace",pod=~"$service-.*",grpc_code=~"${FAILED}"}[1m]))` +
+  ' / sum(rate(grpc_server_handled_total{namespace="$namespace",pod=~"$service-.*"}[1m]))';
 
 export interface PrometheusOptions {
   url: string;
