@@ -112,6 +112,11 @@ export class RpcChannel implements Disposable {
     return new Client(this.#settings.address, credentials.createInsecure(), options);
   }
 
+  /** The token that this channel comes with where a call names no other. */
+  get ownToken(): string | undefined {
+    return this.#settings.token?.();
+  }
+
   /** A typed client of one service at this address. */
   client<S extends ServiceName>(service: S): RpcClient<S> {
     const calls: Record<string, unknown> = {};
