@@ -108,6 +108,14 @@ test('sign-in hears from which address, and nobody can say another', async () =>
   expect(behind.witness.last.context.peer).toBe('6.6.6.6');
 });
 
+test('logging out everywhere is asked for in one’s own name', async () => {
+  const authorization = `Bearer ${world.token('7', 'alice')}`;
+  await call('/v1/auth/logout', { method: 'POST', headers: { authorization } });
+  expect(world.witness.last.context.caller).toMatchObject({ kind: 'user', userId: '7' });
+  await call('/v1/auth/logout', json({ refresh_token: 'r-1' }, { authorization }));
+  expect(world.witness.last.context.caller).toMatchObject({ kind: 'service' });
+});
+
 test('the refresh token travels in a cookie that scripts and other sites never see', async () => {
   const login = await call('/v1/auth/login', json({ username: 'a', password: 'b' }));
   const cookie = login.headers.get('set-cookie')!;

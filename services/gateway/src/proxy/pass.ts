@@ -30,6 +30,7 @@ export const asIs = (bytes: Buffer): Buffer => bytes;
 export function passUnary(
   method: Method,
   call: ServerUnaryCall<Buffer, Buffer>,
+  metadata: Metadata,
   { client, release }: Lease,
   answer: sendUnaryData<Buffer>,
   ended: (code: status) => void,
@@ -40,7 +41,7 @@ export function passUnary(
     asIs,
     asIs,
     call.request,
-    inward(call.metadata),
+    metadata,
     { deadline: call.getDeadline() },
     (_error, value) => {
       response = value;
@@ -61,7 +62,7 @@ export function passStream(
   ended: (code: status) => void,
 ): PassedStream {
   const settings = { deadline: call.getDeadline() };
-  const metadata = inward(call.metadata);
+  const metadata = onward(call.metadata);
   const upstream =
     method.kind === 'bidi_stream'
       ? client.makeBidiStreamRequest(method.path, asIs, asIs, metadata, settings)
@@ -132,7 +133,7 @@ function connect(
   // A union of emitters has no call signature in common, although each has this one.
   const events = upstream as ClientUnaryCall;
   events.once('metadata', (metadata: Metadata) => {
-    if (!call.cancelled) call.sendMetadata(outward(metadata));
+    if (!call.cancelled) call.sendMetadata(onward(metadata));
   });
   events.once('status', onStatus);
   (call as ServerUnaryCall<Buffer, Buffer>).once('cancelled', () => upstream.cancel());
@@ -151,10 +152,9 @@ const hopByHop = [
   'user-agent',
 ];
 
-function inward(metadata: Metadata): Metadata {
+/** Metadata for the next hop. */
+export function onward(metadata: Metadata): Metadata {
   const passed = metadata.clone();
   for (const key of hopByHop) passed.remove(key);
   return passed;
 }
-
-const outward = inward;

@@ -41,6 +41,18 @@ test('a call goes through with its token, its metadata and its deadline, and the
   expect(context.deadline).toBeLessThanOrEqual(Date.now() + 5000);
 });
 
+test('sign-in hears which address asks, whatever the caller says of it', async () => {
+  await channel.client('auth.AuthService').login({ username: 'a' }, { metadata: { 'x-forwarded-for': '6.6.6.6' } });
+  const { context } = world.witness.last;
+  expect(context.caller).toMatchObject({ kind: 'service' });
+  expect(context.peer).toContain('127.0.0.1:');
+  await channel.client('user.UserService').listUsers({}, { metadata: { 'x-forwarded-for': '6.6.6.6' } });
+  expect(world.witness.last.context).toMatchObject({
+    caller: { kind: 'guest' },
+    peer: expect.not.stringContaining('6.6'),
+  });
+});
+
 test('an error keeps its code, its message and its details', async () => {
   const error = await failure(channel.client('user.UserService').createUser({ username: '' }));
   expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { fields: [{ field: 'username' }] } });

@@ -1,5 +1,12 @@
 /** gRPC of all services behind the gateway's address: every call goes on, unread, to the service that answers it. */
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import {
   defaultServerOptions,
@@ -15,7 +22,7 @@ import { type ServiceName, serviceFiles } from '@parley/proto';
 import { HealthImplementation } from 'grpc-health-check';
 import { type Target, targetOf } from '../gateway.ts';
 import { Connections } from './connections.ts';
-import { asIs, type Incoming, type PassedStream, passStream, passUnary } from './pass.ts';
+import { asIs, type Incoming, onward, type PassedStream, passStream, passUnary } from './pass.ts';
 
 export interface ProxySettings {
   port: number;
@@ -116,14 +123,17 @@ class RpcProxy implements GrpcProxy {
     ]);
     const handlers = methods.map((method) => [
       method.name,
-      method.kind === 'unary' ? this.#unary(method, unary) : this.#stream(method, streams),
+      method.kind === 'unary' ? this.#unary(method, unary, channel) : this.#stream(method, streams),
     ]);
     this.#server.addService(Object.fromEntries(definition) as never, Object.fromEntries(handlers) as never);
   }
 
-  #unary(method: Method, connections: Connections) {
+  #unary(method: Method, connections: Connections, channel: RpcChannel) {
+    const isSignIn = signIns.has(method.path);
     return (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
-      passUnary(method, call, connections.lease(), answer, this.#observed(method));
+      const metadata = onward(call.metadata);
+      if (isSignIn) vouch(metadata, call.getPeer(), channel.ownToken);
+      passUnary(method, call, metadata, connections.lease(), answer, this.#observed(method));
     };
   }
 
@@ -150,4 +160,13 @@ class RpcProxy implements GrpcProxy {
       log.info({ rpc: method.path.slice(1), code: status[code], durationMs: Math.round(ms * 1e3) / 1e3 }, 'rpc.passed');
     };
   }
+}
+
+const signIns = new Set(['Register', 'Login', 'Refresh', 'Logout'].map((name) => `/auth.AuthService/${name}`));
+
+/** Who signs in has no token: in our own name we say which address asks, since each address has its own limit. */
+function vouch(metadata: Metadata, peer: string, ownToken: string | undefined): void {
+  if (ownToken === undefined || metadata.get('authorization').length > 0) return;
+  metadata.set('authorization', `Bearer ${ownToken}`);
+  metadata.set('x-forwarded-for', peer);
 }

@@ -37,7 +37,7 @@ export function serveRest(app: FastifyInstance, settings: RestSettings): void {
       const secure = request.protocol === 'https';
       if (takesRefreshToken(method)) message.refresh_token ||= refreshTokenOf(request.headers.cookie) ?? '';
       const answer = await traced(request, match.route, () =>
-        calls.get(method)!(message, callSettings(request, method, settings)),
+        calls.get(method)!(message, callSettings(request, method, message, settings)),
       );
       if (givesSession(method)) void reply.header('set-cookie', refreshCookie(answer, secure));
       else if (takesRefreshToken(method)) void reply.header('set-cookie', noRefreshCookie(secure));
@@ -62,9 +62,16 @@ function matchOf(routes: Route[], request: FastifyRequest, reply: FastifyReply, 
 }
 
 /** The caller's own token goes along; sign-in has none, so there we vouch for the address that asks. */
-function callSettings(request: FastifyRequest, method: Method, { serviceToken }: RestSettings): object {
+function callSettings(
+  request: FastifyRequest,
+  method: Method,
+  message: Message,
+  { serviceToken }: RestSettings,
+): object {
   const parent = { deadline: Number.POSITIVE_INFINITY, requestId: request.id };
-  if (method.service !== 'auth.AuthService') return { parent, token: request.token };
+  // Without a refresh token, logging out is everywhere: that is asked for in one's own name.
+  const everywhere = method.name === 'Logout' && message.refresh_token === '' && request.token !== undefined;
+  if (method.service !== 'auth.AuthService' || everywhere) return { parent, token: request.token };
   return { parent, token: serviceToken(), metadata: { 'x-forwarded-for': request.ip } };
 }
 

@@ -1,5 +1,5 @@
 /** Whose tokens are no longer good: heard from the user service, and again from the start whenever the stream breaks. */
-import type { Logger, RpcClient, TokenVerifier } from '@parley/kit';
+import type { AppError, Logger, RpcClient, TokenVerifier } from '@parley/kit';
 
 export interface RevocationSettings {
   auth: RpcClient<'auth.AuthService'>;
@@ -28,7 +28,9 @@ export function followRevocations({ auth, serviceToken, verifier, onRevoked, log
         });
       } catch (error) {
         if (renew.aborted) continue;
-        if (failures++ === 0 && !stopped.signal.aborted) log.warn({ err: error }, 'revocations.lost');
+        // At the start the user service may come a moment later than we do.
+        if (++failures === 5 && !stopped.signal.aborted)
+          log.warn({ code: (error as AppError).code }, 'revocations.lost');
       }
       await pause(Math.min(mostWaitMs, 50 * 2 ** failures), stopped.signal);
     }
