@@ -1,12 +1,12 @@
 /** Rooms over one link: subscriptions that resume, and messages that are sent until they are answered. */
 import { type BackoffLimits, backoffMs } from './backoff.ts';
 import { type Credential, Link, type LinkState } from './link.ts';
-import { isPassing, ParleyError } from './problem.ts';
+import { isPassing, type ParleyError } from './problem.ts';
 import { randomKey } from './random-key.ts';
 import type { RoomEvent } from './room/events.ts';
-import { nextToSend } from './room/outbox.ts';
 import { reduce } from './room/reduce.ts';
-import { cursorOf, emptyRoom, type Pending, type RoomState } from './room/state.ts';
+import { cursorOf, emptyRoom, type RoomState } from './room/state.ts';
+import { Sender, whatIsWrong } from './sender.ts';
 import type { ServerFrame } from './wire.ts';
 
 export interface ConnectionOptions {
@@ -30,7 +30,6 @@ interface Wish {
   timer?: ReturnType<typeof setTimeout>;
 }
 
-export const maxContentBytes = 16_384;
 const typingEveryMs = 3_000;
 const typingLastsMs = 5_000;
 
@@ -39,7 +38,7 @@ export class Connection {
   readonly #link: Link;
   readonly #rooms = new Map<string, RoomState>();
   readonly #wishes = new Map<string, Wish>();
-  readonly #sendTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #sender: Sender;
   readonly #typedAt = new Map<string, number>();
 
   constructor(options: ConnectionOptions) {
@@ -48,6 +47,13 @@ export class Connection {
       ...options,
       onFrame: (frame) => this.#received(frame),
       onState: (state) => this.#linkChanged(state),
+    });
+    this.#sender = new Sender({
+      link: this.#link,
+      limits: options.limits,
+      room: (roomId) => this.room(roomId),
+      apply: (roomId, event) => this.#apply(roomId, event),
+      identity: () => this.#identity(),
     });
   }
 
@@ -65,7 +71,7 @@ export class Connection {
 
   stop(): void {
     for (const { timer } of this.#wishes.values()) clearTimeout(timer);
-    for (const timer of this.#sendTimers.values()) clearTimeout(timer);
+    this.#sender.stop();
     this.#link.stop();
   }
 
@@ -111,14 +117,14 @@ export class Connection {
     this.#apply(roomId, { kind: 'queued', key, content, at: Date.now() });
     const wrong = whatIsWrong(content);
     if (wrong) this.#apply(roomId, { kind: 'failed', key, error: { code: 'INVALID_ARGUMENT', message: wrong } });
-    else this.#pump(roomId);
+    else this.#sender.pump(roomId);
     return key;
   }
 
   /** Sends a failed message again, with the key that it had. */
   retry(roomId: string, key: string): void {
     this.#apply(roomId, { kind: 'retried', key });
-    this.#pump(roomId);
+    this.#sender.pump(roomId);
   }
 
   dismiss(roomId: string, key: string): void {
@@ -170,7 +176,7 @@ export class Connection {
       else if (this.room(roomId).phase === 'open') this.#apply(roomId, { kind: 'closed' });
     if (state.status !== 'online') return;
     for (const roomId of this.#wishes.keys()) this.#subscribe(roomId);
-    for (const roomId of this.#rooms.keys()) this.#pump(roomId);
+    for (const roomId of this.#rooms.keys()) this.#sender.pump(roomId);
   }
 
   #subscribe(roomId: string): void {
@@ -197,7 +203,8 @@ export class Connection {
   #resubscribeLater(roomId: string, wish: Wish, retryAfterMs = 0): void {
     const inMs = Math.max(retryAfterMs, backoffMs(wish.attempt++, this.#options.limits));
     clearTimeout(wish.timer);
-    wish.timer = setTimeout(() => this.#subscribe(roomId), inMs);
+    // Whether or not the last one was heard, this one must not be the second.
+    wish.timer = setTimeout(() => this.#resume(roomId), inMs);
   }
 
   #received({ event, typing }: ServerFrame): void {
@@ -222,7 +229,7 @@ export class Connection {
     if (event.closed) this.#roomClosed(roomId, wish, event.closed.code);
   }
 
-  /** The stream left something out: take it up again after the last message that is here. */
+  /** Takes a room's stream up again, after the last message that is here. */
   #resume(roomId: string): void {
     this.#request({ unsubscribe: { room_id: roomId } });
     this.#subscribe(roomId);
@@ -239,63 +246,10 @@ export class Connection {
   #request(frame: Parameters<Link['request']>[0]): void {
     if (this.#link.state.status === 'online') this.#link.request(frame).catch(() => {});
   }
-
-  #pump(roomId: string): void {
-    if (this.#link.state.status !== 'online') return;
-    const state = this.room(roomId);
-    const next = nextToSend(state.pending, Date.now());
-    if (!next) {
-      this.#pumpLater(roomId, state);
-      return;
-    }
-    void this.#transmit(roomId, next).then(() => this.#pump(roomId));
-  }
-
-  async #transmit(roomId: string, { key, content, tries }: Pending): Promise<void> {
-    this.#apply(roomId, { kind: 'sending', key });
-    const message = { room_id: roomId, content, type: 'MESSAGE_TYPE_TEXT' as const, idempotency_key: key };
-    try {
-      const { sent } = await this.#link.request({ send: { ...message, ...this.#identity() } });
-      if (!sent) throw new ParleyError('INTERNAL', 'the server gave an answer to something else');
-      this.#apply(roomId, { kind: 'acknowledged', key, answer: sent });
-    } catch (error) {
-      this.#sendFailed(roomId, key, tries, error as ParleyError);
-    }
-  }
-
-  #sendFailed(roomId: string, key: string, tries: number, { code, message, details }: ParleyError): void {
-    if (!isPassing(code)) {
-      this.#apply(roomId, { kind: 'failed', key, error: { code, message } });
-      return;
-    }
-    // With the link gone the next one sends it at once; with the link there, the server wants to be left alone.
-    const online = this.#link.state.status === 'online';
-    const waitMs = online ? (details.retryAfterMs ?? backoffMs(tries, this.#options.limits)) : 0;
-    this.#apply(roomId, { kind: 'postponed', key, notBefore: Date.now() + waitMs });
-  }
-
-  #pumpLater(roomId: string, state: RoomState): void {
-    const waiting = state.pending.find((one) => one.state === 'queued' && one.notBefore > Date.now());
-    if (!waiting || state.pending.some((one) => one.state === 'sending')) return;
-    clearTimeout(this.#sendTimers.get(roomId));
-    this.#sendTimers.set(
-      roomId,
-      setTimeout(() => this.#pump(roomId), waiting.notBefore - Date.now() + 1),
-    );
-  }
 }
 
 function closedBecause(code: string): string {
   if (code === 'PERMISSION_DENIED') return 'you are no longer a member of this room';
   if (code === 'NOT_FOUND') return 'this room has been deleted';
   return `the server closed this room (${code})`;
-}
-
-/** What the server would refuse anyway, said without asking it. */
-export function whatIsWrong(content: string): string | undefined {
-  if (content.trim() === '') return 'a message needs some text';
-  const bytes = new TextEncoder().encode(content).length;
-  if (bytes > maxContentBytes)
-    return `the message is ${bytes.toLocaleString('en')} bytes long; at most ${maxContentBytes.toLocaleString('en')} are allowed`;
-  return undefined;
 }

@@ -1,7 +1,7 @@
 /** Parley for programs, in browsers and in Node: sign-in, REST and the live connection. */
 export { type Api, createApi, type Item } from './api.ts';
 export { backoffMs } from './backoff.ts';
-export { Connection, type ConnectionOptions, maxContentBytes, whatIsWrong } from './connection.ts';
+export { Connection, type ConnectionOptions } from './connection.ts';
 export { formatCursor, parseCursor } from './cursor.ts';
 export type { Credential, LinkState } from './link.ts';
 export { moneyText } from './money.ts';
@@ -10,5 +10,6 @@ export { randomKey } from './random-key.ts';
 export type { RoomEvent } from './room/events.ts';
 export { reduce } from './room/reduce.ts';
 export { cursorOf, emptyRoom, type Pending, type RoomState, sequenceOf, visiblePending } from './room/state.ts';
+export { maxContentBytes, whatIsWrong } from './sender.ts';
 export { MemoryKeep, type Registration, Session, type TokenKeep, type Tokens } from './session.ts';
 export type * from './wire.ts';

@@ -3,7 +3,8 @@
  *
  * | where | ids |
  * | --- | --- |
- * | sign-in | mode-login, mode-register, username, email, password, submit, guest, guest-name, sign-in-problem |
+ * | sign-in | mode-login, mode-register, username, email, password, submit, full-name, guest (the tab),
+ * | | guest-name, guest-submit, sign-in-problem |
  * | everywhere | connection-state (data-status: connecting, online, waiting), retry-now, outage, theme, logout, toast, switcher |
  * | rooms | room-item (data-room, data-unread), room-name, room-open |
  * | room | composer, send, message (data-id, data-sequence, data-state: sent, sending, failed, removed), notice, typing, |

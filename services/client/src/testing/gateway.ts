@@ -162,6 +162,10 @@ export class TestGateway {
   }
 
   #subscribe(client: Client, ref: string, roomId: string, after: string): void {
+    if (client.rooms.has(roomId)) {
+      send(client, { ref, error: { code: 'ALREADY_EXISTS', message: 'unsubscribe first', retry_after_ms: '0' } });
+      return;
+    }
     const from = parseCursor(after);
     const lost = from !== undefined && (from.epoch !== this.epoch || from.sequence > this.log(roomId).length);
     const resumed = from !== undefined && !lost;

@@ -1,9 +1,9 @@
-import { type ChatMessage, type Pending, type RoomState, sequenceOf, visiblePending } from '@parley/client';
+import { type Pending, type RoomState, sequenceOf, visiblePending } from '@parley/client';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from '../parts/icon.tsx';
 import { dismiss, markRead, readOlder, retry } from '../state/chat.ts';
 import type { Person } from './actions.tsx';
-import { Block } from './block.tsx';
+import { Blocks } from './blocks.tsx';
 import { PendingRow } from './rows.tsx';
 
 interface Props {
@@ -117,40 +117,6 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
         </button>
       )}
     </div>
-  );
-}
-
-interface BlocksProps {
-  messages: readonly ChatMessage[];
-  me: string;
-  removed: ReadonlySet<string>;
-  newFrom?: number | undefined;
-  onPerson: (person: Person) => void;
-}
-
-const blockSize = 64;
-
-/** Messages in blocks by their sequence: a new one redraws the last block, however many there are. */
-function Blocks({ messages, ...rest }: BlocksProps) {
-  const blocks: ChatMessage[][] = [];
-  let number = -1;
-  for (const message of messages) {
-    const its = Math.floor(sequenceOf(message) / blockSize);
-    if (its !== number) blocks.push([]);
-    number = its;
-    blocks.at(-1)!.push(message);
-  }
-  return (
-    <>
-      {blocks.map((block, index) => (
-        <Block
-          key={`${block[0]!.epoch}.${Math.floor(sequenceOf(block[0]!) / blockSize)}`}
-          messages={block}
-          previous={blocks[index - 1]?.at(-1)}
-          {...rest}
-        />
-      ))}
-    </>
   );
 }
 
