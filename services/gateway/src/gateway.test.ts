@@ -145,6 +145,25 @@ test('pages of other origins change nothing', async () => {
   expect((await call('/v1/users', json({ username: 'bob' }, { origin: world.url }))).status).toBe(200);
 });
 
+test('pages of allowed origins may call, and read the answers', async () => {
+  await using wide = await startWorld({ env: { PARLEY_ALLOWED_ORIGINS: 'https://app.example' } });
+  const headers = { origin: 'https://app.example' };
+  const preflight = await fetch(`${wide.url}/v1/users`, { method: 'OPTIONS', headers });
+  expect(preflight.status).toBe(204);
+  expect(preflight.headers.get('access-control-allow-headers')).toContain('Authorization');
+  const answer = await fetch(`${wide.url}/v1/users`, json({ username: 'bob' }, headers));
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example');
+  expect(answer.headers.get('access-control-allow-credentials')).toBeNull();
+  const other = await fetch(`${wide.url}/v1/users`, { headers: { origin: 'https://evil.example' } });
+  expect(other.headers.get('access-control-allow-origin')).toBeNull();
+  const refused = await fetch(`${wide.url}/v1/users`, {
+    method: 'OPTIONS',
+    headers: { origin: 'https://evil.example' },
+  });
+  expect(refused.status).toBe(403);
+});
+
 test('whoever asks too often waits, and others do not', async () => {
   await using small = await startWorld({
     env: { PARLEY_REQUESTS_PER_MINUTE: '5', PARLEY_SIGN_INS_PER_MINUTE: '2', PARLEY_TRUSTED_PROXIES: 'loopback' },

@@ -15,7 +15,7 @@ import {
 } from '@parley/kit';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { readJson } from './json/body.ts';
-import { checkOrigin } from './origin.ts';
+import { checkOrigin, corsHeaders } from './origin.ts';
 import { fromHttpLibrary, HttpError, problemOf, retryAfterSeconds } from './problem.ts';
 import type { gatewaySettings } from './settings.ts';
 
@@ -68,12 +68,15 @@ export async function createHttp({ settings, verifier, log, metrics }: HttpSetti
     referrerPolicy: { policy: 'no-referrer' },
   });
   await limit(app, settings);
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
+    const { origin, upgrade } = request.headers;
+    void reply.headers(corsHeaders(origin, settings.allowedOrigins));
     if (request.refused) throw request.refused;
-    if (request.method !== 'GET' || request.headers.upgrade !== undefined) {
-      checkOrigin(request.headers.origin, request.host, settings.allowedOrigins);
+    if (request.method !== 'GET' || upgrade !== undefined) {
+      checkOrigin(origin, request.host, settings.allowedOrigins);
     }
   });
+  app.options('/v1/*', (_request, reply) => reply.code(204).send());
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, () => {
     throw new AppError('NOT_FOUND', 'there is nothing at this path; /docs shows what there is');
   });
