@@ -1,4 +1,4 @@
-import type { ChatRoom, ChatRoomStatus, ResolvedUser } from '../api/index.ts';
+import { type ChatRoom, type ChatRoomStatus, chatRoomSpec, type ResolvedUser, validate } from '../api/index.ts';
 import { type Finding, findCondition, kubeTime, setConditions } from '../runtime/index.ts';
 import type { SeenRoom } from './plan.ts';
 import { namesIn } from './wish.ts';
@@ -19,6 +19,18 @@ export interface Outcome {
   seen?: SeenRoom;
   /** The spec of this generation has been dealt with, for better or worse. */
   observed: boolean;
+}
+
+/** Ready, with what a newer schema allows and this operator does not know: it is said, not dropped in silence. */
+export function applied(room: ChatRoom): NonNullable<Outcome['ready']> {
+  const { unknown } = validate(chatRoomSpec, room.spec, 'spec');
+  const message = unknown.length === 0 ? '' : `this operator does not know ${unknown.join(', ')}`;
+  return { status: 'True', reason: 'Applied', message };
+}
+
+/** Chat cannot be reached. */
+export function away(message: string): NonNullable<Outcome['ready']> {
+  return { status: 'Unknown', reason: 'ChatUnavailable', message };
 }
 
 /** The status after an outcome. Equal to the status before when there is nothing new to say. */
