@@ -19,7 +19,7 @@ async function store(url: string, client: Redis | Cluster, close: () => PromiseL
       await client.hset(keyOf(roomId), { head, texts: head, lastText: head });
     },
     async endLeases() {
-      for (const pod of await client.zrange('parley:{pods}:leases', 0, -1))
+      for (const pod of await client.zrange('parley:{pods}:leases', '0', '-1'))
         await client.zadd('parley:{pods}:leases', '1', pod);
     },
     async contents(roomId) {
