@@ -26,8 +26,10 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
   const terminals: Terminal[] = [];
 
   beforeAll(async () => {
+    // Built as it is shipped: the test runner's NODE_ENV would make it a development build.
     await promisify(execFile)(process.execPath, [join(web, '../../node_modules/vite/bin/vite.js'), 'build'], {
       cwd: web,
+      env: { ...process.env, NODE_ENV: 'production' },
     });
     home = await mkdtemp(join(tmpdir(), 'parley-e2e-home-'));
     platform = await Platform.start();
