@@ -88,7 +88,10 @@ export class Reflector<T extends KubeObject> {
         if (gone) this.#resourceVersion = undefined;
         // At once, unless the last list is this fresh: a server that answers everything with 410 is not hammered.
         const waitMs = gone && monotonicMs() - this.#listedMs > 3_000 ? 0 : this.#backoff.next();
-        this.#log.warn({ resource: resource.plural, gone, waitMs, error: String(error) }, 'watch.failed');
+        // In full at first and at each doubling: an outage of ten minutes is eight lines, not two hundred.
+        const { failures } = this.#backoff;
+        const level = (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
+        this.#log[level]({ resource: resource.plural, gone, failures, error: String(error) }, 'watch.failed');
         await pause(waitMs, signal);
       }
     }
@@ -123,7 +126,10 @@ export class Reflector<T extends KubeObject> {
       this.#hasSynced = true;
       this.#markSynced();
     }
-    this.#log.info({ resource: resource.plural, cause, items: items.length, changes: changes.length }, 'listed');
+    this.#log.info(
+      { resource: resource.plural, cause, items: items.length, changes: changes.length },
+      'resource.listed',
+    );
   }
 
   /** One watch, from the last version seen. Returns when the server ends it, throws when it fails or falls silent. */

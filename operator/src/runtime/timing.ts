@@ -40,6 +40,11 @@ export class Backoff {
     return full * (0.5 + Math.random() / 2);
   }
 
+  /** How often in a row it was waited since the last reset. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   reset(): void {
     this.#failures = 0;
   }
