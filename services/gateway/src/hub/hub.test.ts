@@ -186,6 +186,18 @@ test('a room that nobody looks at any more is let go, and can be opened again', 
   await a[Symbol.asyncDispose]();
 });
 
+test('who goes before he is let in is not there afterwards', async () => {
+  await using stays = await join('1', 'r');
+  world.pods[0]!.breakStreams(false);
+  const goes = await TestSocket.hello(world.url, world.token('2', 'user 2'));
+  goes.send({ ref: 's', subscribe: { room_id: 'r' } });
+  await goes.ask({ hello: { token: world.token('2', 'user 2') } });
+  await goes[Symbol.asyncDispose]();
+  say('r', 1, 1);
+  await until(() => stays.contents('r').length === 1);
+  await until(() => world.pods[0]!.members('r').join() === '1');
+});
+
 test('whatever happens, every reader sees every message once and in order', async () => {
   const rooms = ['x', 'y', 'z'];
   let seed = 42;

@@ -87,6 +87,7 @@ export class Hub implements Disposable {
             { room_id: roomId, after, limit: after ? pageSize : 0 },
             { token: this.#settings.token() },
           ),
+        isWatchedBy: (userId) => this.#rooms.get(roomId)?.hasMember(userId) ?? false,
         onEmpty: () => {
           if (this.#rooms.get(roomId) === made) this.#rooms.delete(roomId);
         },

@@ -95,6 +95,11 @@ export class Member {
           this.#before = undefined;
           this.#forgetClosing();
           this.#closing = { stream, ref };
+          if (this.subscriptions.size === 0) {
+            this.room.abandon(stream, this);
+            resolve();
+            return;
+          }
           stream.closings.set(ref, (closed) => this.#closed(closed));
           resolve();
         },

@@ -5,6 +5,7 @@ import type { ListMessagesResponse__Output } from '@parley/proto/chat/ListMessag
 import type { Opened__Output } from '@parley/proto/chat/Opened';
 import type { SubscribeResponse__Output } from '@parley/proto/chat/SubscribeResponse';
 import type { Typing__Output } from '@parley/proto/chat/Typing';
+import { Audience } from './audience.ts';
 import { Batch, Entry } from './entry.ts';
 import { Member } from './member.ts';
 import { formatCursor, type Position, parseCursor } from './position.ts';
@@ -17,12 +18,11 @@ export interface RoomSettings {
   upstream: Upstream;
   /** A page of the room's log after a cursor; without one, its newest messages. */
   page(after: string): Promise<ListMessagesResponse__Output>;
+  /** Whether the member has a viewer at the room, be it through this object or one that has taken its place. */
+  isWatchedBy(userId: string): boolean;
   /** Nobody looks at the room any more. */
   onEmpty(): void;
 }
-
-/** Under load a viewer gets a frame per so many milliseconds; an idle room delivers at once. */
-const flushEveryMs = 2;
 
 const historyLastsMs = 1000;
 
@@ -45,16 +45,13 @@ export class Room implements Passenger {
   readonly upstream: Upstream;
   readonly #settings: RoomSettings;
   readonly #members = new Map<string, Member>();
-  readonly #live = new Set<Subscription>();
+  readonly #audience: Audience;
   /** Up to where the feed has come; undefined until it was opened for the first time. */
   #head: Position | undefined;
   /** The end of the log as chat has said it. */
   #end: Position | undefined;
   #recent: Recent | undefined;
   #stream: Stream | undefined;
-  #outbox: Entry[] = [];
-  #flushedAt = 0;
-  #flushTimer: NodeJS.Timeout | undefined;
   #resumeTimer: NodeJS.Timeout | undefined;
   #resumes = 0;
   #history: { page: Promise<ListMessagesResponse__Output>; until: number } | undefined;
@@ -66,6 +63,7 @@ export class Room implements Passenger {
     this.#settings = settings;
     this.id = settings.id;
     this.upstream = settings.upstream;
+    this.#audience = new Audience(settings.id);
   }
 
   get head(): Position | undefined {
@@ -87,16 +85,25 @@ export class Room implements Passenger {
     return member;
   }
 
+  hasMember(userId: string): boolean {
+    return this.#members.has(userId);
+  }
+
   /** The member has no viewer left here. */
   forget(member: Member): void {
     if (this.#members.get(member.userId) !== member) return;
     this.#members.delete(member.userId);
-    if (this.#members.size > 0) {
-      this.upstream.tell({ unsubscribe: { room_id: this.id, user_id: member.userId } });
-      return;
-    }
-    this.#stream?.tell({ unsubscribe: { room_id: this.id } });
-    this.#dispose();
+    const isLast = this.#members.size === 0;
+    const user_id = isLast ? '' : member.userId;
+    // Who is not answered yet has asked on the current stream.
+    (this.#stream ?? this.upstream).tell({ unsubscribe: { room_id: this.id, user_id } });
+    if (isLast) this.#dispose();
+  }
+
+  /** Chat has let in a member who has gone meanwhile. */
+  abandon(stream: Stream, member: Member): void {
+    if (this.#settings.isWatchedBy(member.userId)) return;
+    stream.tell({ unsubscribe: { room_id: this.id, user_id: member.userId } });
   }
 
   /** Whether everything after the place is at hand. */
@@ -106,12 +113,10 @@ export class Room implements Passenger {
 
   /** From the place on the subscription gets what is at hand and everything that comes. */
   goLive(subscription: Subscription, from: Position): void {
-    this.#flush();
+    this.#audience.flush();
     const missed = this.#recent!.after(from.sequence);
     if (missed.length > 0) subscription.viewer.deliver(new Batch(this.id, missed));
-    // The page that was read may be ahead of the feed: what it had must not come twice.
-    subscription.skipTo = from.sequence;
-    this.#live.add(subscription);
+    this.#audience.add(subscription, from.sequence);
   }
 
   /** Greets a viewer who has come without a cursor. */
@@ -120,7 +125,7 @@ export class Room implements Passenger {
   }
 
   leaveLive(subscription: Subscription): void {
-    this.#live.delete(subscription);
+    this.#audience.delete(subscription);
   }
 
   /**
@@ -153,26 +158,23 @@ export class Room implements Passenger {
     if (began && !lost) return;
     // What is kept follows from its oldest on, wherever that is: only after the end is everything sure to be at hand.
     const trimmed = opened.history_lost === 'HISTORY_LOST_TRIMMED';
-    if (lost) this.#restart({ epoch: end.epoch, sequence: trimmed ? (after?.sequence ?? 0) : 0 }, end);
+    if (lost) this.#restart({ epoch: end.epoch, sequence: trimmed ? (after?.sequence ?? 0) : 0 }, opened, end);
     else this.#restart(after ?? end);
-    if (began) for (const { viewer } of this.#live) viewer.opened(this.id, { ...opened, resumed: false });
   }
 
   /** Something of the room's feed. */
   event(stream: Stream, { opened, messages, closed }: SubscribeResponse__Output): void {
     if (stream !== this.#stream) return;
     if (opened && isLost(opened)) {
-      this.#flush();
-      this.#restart({ epoch: parseCursor(opened.cursor, 'cursor')?.epoch ?? '', sequence: 0 });
-      for (const { viewer } of this.#live) viewer.opened(this.id, opened);
+      this.#restart({ epoch: parseCursor(opened.cursor, 'cursor')?.epoch ?? '', sequence: 0 }, opened);
     }
     for (const message of messages) this.#append(new Entry(message));
-    if (this.#outbox.length > 0) this.#flushSoon();
+    this.#audience.flushSoon();
     if (closed) this.#closed(stream, closed);
   }
 
   typing(typing: Typing__Output): void {
-    for (const { viewer, member } of this.#live) if (member.userId !== typing.user_id) viewer.typing(typing);
+    this.#audience.typing(typing);
   }
 
   lost(): void {
@@ -199,12 +201,12 @@ export class Room implements Passenger {
 
   /** Ends every subscription, such as when the gateway drains. */
   endAll(code: CodeName): void {
-    this.#flush();
+    this.#audience.flush();
     for (const member of [...this.#members.values()]) this.dismiss(member, { code, cursor: formatCursor(this.#head) });
   }
 
   #closed(stream: Stream, closed: Closed__Output): void {
-    this.#flush();
+    this.#audience.flush();
     stream.passengers.delete(this);
     if (!isPassing(closed.code)) {
       this.#stream = undefined;
@@ -223,52 +225,29 @@ export class Room implements Passenger {
       return;
     }
     if (entry.epoch !== this.#head.epoch) {
-      this.#flush();
-      this.#restart({ epoch: entry.epoch, sequence: 0 });
       const cursor = formatCursor({ epoch: entry.epoch, sequence: entry.sequence });
       const opened = { cursor, resumed: false, history_lost: 'HISTORY_LOST_EPOCH_CHANGED' } as const;
-      for (const { viewer } of this.#live) viewer.opened(this.id, opened);
+      this.#restart({ epoch: entry.epoch, sequence: 0 }, opened);
     }
     // The history that chat sends to whoever opens a room: our viewers read theirs page by page.
     if (entry.sequence <= this.#head.sequence) return;
     this.#head = { epoch: entry.epoch, sequence: entry.sequence };
     this.#recent!.push(entry);
-    this.#outbox.push(entry);
+    this.#audience.push(entry);
   }
 
-  #restart(head: Position, floor = head): void {
+  /** @param lost what viewers of the old log are told */
+  #restart(head: Position, lost?: Opened__Output, floor = head): void {
+    this.#audience.flush();
     this.#head = head;
     this.#recent = new Recent(floor);
     this.#history = undefined;
-    for (const subscription of this.#live) subscription.skipTo = 0;
-  }
-
-  #flushSoon(): void {
-    if (this.#flushTimer) return;
-    if (performance.now() - this.#flushedAt >= flushEveryMs) this.#flush();
-    else this.#flushTimer = setTimeout(() => this.#flush(), flushEveryMs);
-  }
-
-  #flush(): void {
-    clearTimeout(this.#flushTimer);
-    this.#flushTimer = undefined;
-    if (this.#outbox.length === 0) return;
-    this.#flushedAt = performance.now();
-    const batch = new Batch(this.id, this.#outbox);
-    this.#outbox = [];
-    const first = batch.entries[0]!.sequence;
-    for (const subscription of this.#live) {
-      if (subscription.skipTo < first) subscription.viewer.deliver(batch);
-      else {
-        const rest = batch.after(subscription.skipTo);
-        if (rest.entries.length > 0) subscription.viewer.deliver(rest);
-      }
-    }
+    this.#audience.restart(lost);
   }
 
   #dispose(): void {
     this.#disposed = true;
-    clearTimeout(this.#flushTimer);
+    this.#audience.dispose();
     clearTimeout(this.#resumeTimer);
     this.#stream?.passengers.delete(this);
     this.#stream = undefined;

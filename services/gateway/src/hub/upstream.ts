@@ -113,7 +113,8 @@ export class Upstream implements Disposable {
     if (this.#current === stream) this.#current = undefined;
     if (this.#disposed) return;
     const { passengers, questions, heard, retired } = stream;
-    if (passengers.size > 0 || questions.size > 0) {
+    // Once an outage: that the next attempts fail too is no news.
+    if ((passengers.size > 0 || questions.size > 0) && (heard || this.#failures === 0)) {
       const code = error instanceof AppError ? error.code : 'OK';
       this.#settings.log.warn({ code, rooms: passengers.size, questions: questions.size }, 'upstream.lost');
     }
