@@ -1,142 +1,144 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pgliteStore, type Store } from './testing/logs.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Store, stores } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
 import { type Pod, Rig } from './testing/rig.ts';
 import { Talker } from './testing/talker.ts';
 
-let store: Store;
-let rig: Rig;
-let pod: Pod;
-beforeAll(async () => {
-  store = await pgliteStore();
-  rig = await Rig.start();
-  pod = await rig.pod(store.log(), 'a');
-});
-afterAll(async () => {
-  await rig[Symbol.asyncDispose]();
-  await store[Symbol.asyncDispose]();
-});
+describe.each(stores)('on $store', ({ open }) => {
+  let store: Store;
+  let rig: Rig;
+  let pod: Pod;
+  beforeAll(async () => {
+    store = await open();
+    rig = await Rig.start();
+    pod = await rig.pod(await store.log(), 'a');
+  });
+  afterAll(async () => {
+    await rig[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+  });
 
-const talker = (token?: string) => new Talker(pod.chat.connect({ token }));
-const member = (room_id: string, name: string) => ({ room_id, user_id: name, username: name });
+  const talker = (token?: string) => new Talker(pod.chat.connect({ token }));
+  const member = (room_id: string, name: string) => ({ room_id, user_id: name, username: name });
 
-test('many rooms on one stream: sends are answered by their ref, and each room tells its own', async () => {
-  using ann = talker();
-  for (const room of ['one', 'two']) {
-    expect(await ann.ask({ subscribe: member(room, 'ann') })).toMatchObject({
-      event: { room_id: room, opened: { resumed: false } },
+  test('many rooms on one stream: sends are answered by their ref, and each room tells its own', async () => {
+    using ann = talker();
+    for (const room of ['one', 'two']) {
+      expect(await ann.ask({ subscribe: member(room, 'ann') })).toMatchObject({
+        event: { room_id: room, opened: { resumed: false } },
+      });
+    }
+    const answers = await Promise.all(
+      ['a', 'b', 'c'].map((content, i) => ann.ask({ send: { ...member(i === 1 ? 'two' : 'one', 'ann'), content } })),
+    );
+    expect(answers.map(({ sent }) => sent?.success)).toEqual([true, true, true]);
+    await expect.poll(() => ann.textsIn('one')).toEqual(['a', 'c']);
+    await expect.poll(() => ann.textsIn('two')).toEqual(['b']);
+  });
+
+  test('what one sends on a stream arrives in the order in which he sent it', async () => {
+    using ann = talker();
+    await ann.ask({ subscribe: member('order', 'ann') });
+    const texts = Array.from({ length: 500 }, (_, i) => `text ${i}`);
+    await Promise.all(texts.map((content) => ann.ask({ send: { ...member('order', 'ann'), content } })));
+    await expect.poll(() => ann.textsIn('order')).toEqual(texts);
+  });
+
+  test('an error is told with its code by the ref, and the stream goes on', async () => {
+    using ann = talker();
+    expect(await ann.ask({ send: { ...member('nowhere', 'ann'), content: 'x' } })).toMatchObject({
+      error: { code: 'NOT_FOUND' },
     });
-  }
-  const answers = await Promise.all(
-    ['a', 'b', 'c'].map((content, i) => ann.ask({ send: { ...member(i === 1 ? 'two' : 'one', 'ann'), content } })),
-  );
-  expect(answers.map(({ sent }) => sent?.success)).toEqual([true, true, true]);
-  await expect.poll(() => ann.textsIn('one')).toEqual(['a', 'c']);
-  await expect.poll(() => ann.textsIn('two')).toEqual(['b']);
-});
+    expect(await ann.ask({ send: { ...member('general', 'ann'), content: ' ' } })).toMatchObject({
+      error: { code: 'INVALID_ARGUMENT' },
+    });
+    expect(await ann.ask({ subscribe: member('general', 'alice') })).toMatchObject({
+      error: { code: 'PERMISSION_DENIED' },
+    });
+    expect(await ann.ask({})).toMatchObject({ error: { code: 'INVALID_ARGUMENT' } });
+    expect(await ann.ask({ send: { ...member('general', 'ann'), content: 'fine' } })).toMatchObject({
+      sent: { success: true },
+    });
+  });
 
-test('what one sends on a stream arrives in the order in which he sent it', async () => {
-  using ann = talker();
-  await ann.ask({ subscribe: member('order', 'ann') });
-  const texts = Array.from({ length: 500 }, (_, i) => `text ${i}`);
-  await Promise.all(texts.map((content) => ann.ask({ send: { ...member('order', 'ann'), content } })));
-  await expect.poll(() => ann.textsIn('order')).toEqual(texts);
-});
+  test('a stream whose caller has ended his side is answered in full, then ended well', async () => {
+    using ann = talker();
+    const answers = Promise.all(
+      Array.from({ length: 50 }, (_, i) => ann.ask({ send: { ...member('general', 'ann'), content: `last ${i}` } })),
+    );
+    ann.end();
+    expect((await answers).every(({ sent }) => sent?.success)).toBe(true);
+    expect(await ann.ended).toBeUndefined();
+  });
 
-test('an error is told with its code by the ref, and the stream goes on', async () => {
-  using ann = talker();
-  expect(await ann.ask({ send: { ...member('nowhere', 'ann'), content: 'x' } })).toMatchObject({
-    error: { code: 'NOT_FOUND' },
+  test("typing is seen by the others, and a read mark counts on all of a user's devices", async () => {
+    using alice = talker(rig.token('1', 'alice'));
+    using ben = talker();
+    await alice.ask({ subscribe: { room_id: 'marks' } });
+    await ben.ask({ subscribe: member('marks', 'ben') });
+    expect(await ben.ask({ typing: member('marks', 'ben') })).toMatchObject({ ack: {} });
+    await expect
+      .poll(() => alice.frames.filter(({ typing }) => typing).map(({ typing }) => typing?.user_id))
+      .toEqual(['ben']);
+    const { sent } = await ben.ask({ send: { ...member('marks', 'ben'), content: 'read me' } });
+    await ben.ask({ send: { ...member('marks', 'ben'), content: 'and me' } });
+    expect(await alice.ask({ read: { room_id: 'marks', cursor: `${sent!.epoch}-${sent!.sequence}` } })).toMatchObject({
+      ack: {},
+    });
+    const token = rig.token('1', 'alice');
+    expect((await pod.chat.getRoomInfo({ room_id: 'marks' }, { token })).room).toMatchObject({ unread: '1' });
+    expect(await ben.ask({ read: { room_id: 'marks', cursor: 'x-1' } })).toMatchObject({
+      error: { code: 'UNAUTHENTICATED' },
+    });
   });
-  expect(await ann.ask({ send: { ...member('general', 'ann'), content: ' ' } })).toMatchObject({
-    error: { code: 'INVALID_ARGUMENT' },
-  });
-  expect(await ann.ask({ subscribe: member('general', 'alice') })).toMatchObject({
-    error: { code: 'PERMISSION_DENIED' },
-  });
-  expect(await ann.ask({})).toMatchObject({ error: { code: 'INVALID_ARGUMENT' } });
-  expect(await ann.ask({ send: { ...member('general', 'ann'), content: 'fine' } })).toMatchObject({
-    sent: { success: true },
-  });
-});
 
-test('a stream whose caller has ended his side is answered in full, then ended well', async () => {
-  using ann = talker();
-  const answers = Promise.all(
-    Array.from({ length: 50 }, (_, i) => ann.ask({ send: { ...member('general', 'ann'), content: `last ${i}` } })),
-  );
-  ann.end();
-  expect((await answers).every(({ sent }) => sent?.success)).toBe(true);
-  expect(await ann.ended).toBeUndefined();
-});
-
-test("typing is seen by the others, and a read mark counts on all of a user's devices", async () => {
-  using alice = talker(rig.token('1', 'alice'));
-  using ben = talker();
-  await alice.ask({ subscribe: { room_id: 'marks' } });
-  await ben.ask({ subscribe: member('marks', 'ben') });
-  expect(await ben.ask({ typing: member('marks', 'ben') })).toMatchObject({ ack: {} });
-  await expect
-    .poll(() => alice.frames.filter(({ typing }) => typing).map(({ typing }) => typing?.user_id))
-    .toEqual(['ben']);
-  const { sent } = await ben.ask({ send: { ...member('marks', 'ben'), content: 'read me' } });
-  await ben.ask({ send: { ...member('marks', 'ben'), content: 'and me' } });
-  expect(await alice.ask({ read: { room_id: 'marks', cursor: `${sent!.epoch}-${sent!.sequence}` } })).toMatchObject({
-    ack: {},
+  test('hello with a new token keeps the stream of the same caller, and of nobody else', async () => {
+    using alice = talker(rig.token('1', 'alice'));
+    expect(await alice.ask({ hello: { token: rig.token('1', 'alice') } })).toMatchObject({
+      welcome: { user_id: '1', username: 'alice' },
+    });
+    expect(await alice.ask({ hello: { token: rig.token('2', 'bob') } })).toMatchObject({
+      error: { code: 'PERMISSION_DENIED' },
+    });
+    expect(await alice.ask({ hello: { token: 'nonsense' } })).toMatchObject({ error: { code: 'UNAUTHENTICATED' } });
   });
-  const token = rig.token('1', 'alice');
-  expect((await pod.chat.getRoomInfo({ room_id: 'marks' }, { token })).room).toMatchObject({ unread: '1' });
-  expect(await ben.ask({ read: { room_id: 'marks', cursor: 'x-1' } })).toMatchObject({
-    error: { code: 'UNAUTHENTICATED' },
-  });
-});
 
-test('hello with a new token keeps the stream of the same caller, and of nobody else', async () => {
-  using alice = talker(rig.token('1', 'alice'));
-  expect(await alice.ask({ hello: { token: rig.token('1', 'alice') } })).toMatchObject({
-    welcome: { user_id: '1', username: 'alice' },
+  test("a gateway's stream brings many members into a room: one feed, each of them there", async () => {
+    using gateway = talker(rig.service());
+    using watcher = Reader.ofSubscribe(pod.chat.subscribe({ ...member('hub', 'watcher') }));
+    await expect.poll(() => watcher.opened).toBeTruthy();
+    const first = await gateway.ask({ subscribe: { ...member('hub', '11') } });
+    expect(first.event).toMatchObject({ opened: { resumed: false } });
+    const later = await gateway.ask({ subscribe: { ...member('hub', '12') } });
+    expect(later.event?.messages).toEqual([]);
+    await gateway.ask({ subscribe: { ...member('hub', '13'), observe: true } });
+    await expect.poll(() => watcher.notices).toEqual(['JOIN watcher', 'JOIN 11', 'JOIN 12']);
+    await gateway.ask({ send: { ...member('hub', '12'), content: 'once for all' } });
+    await expect.poll(() => gateway.textsIn('hub')).toEqual(['once for all']);
+    expect((await pod.chat.getRoomInfo({ room_id: 'hub' })).user_ids.sort()).toEqual(['11', '12', 'watcher']);
+    await gateway.ask({ unsubscribe: { room_id: 'hub', user_id: '11' } });
+    await gateway.ask({ send: { ...member('hub', '12'), content: 'still open' } });
+    await expect.poll(() => gateway.textsIn('hub')).toEqual(['once for all', 'still open']);
+    await expect.poll(() => watcher.notices, { timeout: 10_000 }).toContain('LEAVE 11');
+    await gateway.ask({ unsubscribe: { room_id: 'hub', user_id: '' } });
+    await expect.poll(() => watcher.notices, { timeout: 10_000 }).toContain('LEAVE 12');
   });
-  expect(await alice.ask({ hello: { token: rig.token('2', 'bob') } })).toMatchObject({
-    error: { code: 'PERMISSION_DENIED' },
+
+  test('of a private room a gateway learns for each member whether he may, and when he no longer may', async () => {
+    const token = rig.service();
+    const spec = { display_name: 'Secret', private: true, member_ids: ['1', '2'], history_on_join: 10 };
+    await pod.admin.applyRoom({ room_id: 'secret', spec, fence: 1 }, { token });
+    using gateway = talker(token);
+    const alice = await gateway.ask({ subscribe: { room_id: 'secret', user_id: '1', username: 'alice' } });
+    const bob = await gateway.ask({ subscribe: { room_id: 'secret', user_id: '2', username: 'bob' } });
+    expect([alice.event?.opened, bob.event?.opened]).toEqual([expect.anything(), expect.anything()]);
+    const carol = await gateway.ask({ subscribe: { room_id: 'secret', user_id: '3', username: 'carol' } });
+    expect(carol).toMatchObject({ error: { code: 'PERMISSION_DENIED' } });
+    await pod.admin.applyRoom({ room_id: 'secret', spec: { ...spec, member_ids: ['2'] }, fence: 1 }, { token });
+    await expect.poll(() => gateway.closedIn('secret')).toMatchObject([{ ref: alice.ref, code: 'PERMISSION_DENIED' }]);
+    await gateway.ask({ send: { room_id: 'secret', user_id: '2', username: 'bob', content: 'alone' } });
+    await expect.poll(() => gateway.textsIn('secret')).toEqual(['alone']);
+    await pod.admin.deleteRoom({ room_id: 'secret', fence: 1 }, { token });
+    await expect.poll(() => gateway.closedIn('secret').at(-1)).toMatchObject({ ref: '', code: 'NOT_FOUND' });
   });
-  expect(await alice.ask({ hello: { token: 'nonsense' } })).toMatchObject({ error: { code: 'UNAUTHENTICATED' } });
-});
-
-test("a gateway's stream brings many members into a room: one feed, each of them there", async () => {
-  using gateway = talker(rig.service());
-  using watcher = Reader.ofSubscribe(pod.chat.subscribe({ ...member('hub', 'watcher') }));
-  await expect.poll(() => watcher.opened).toBeTruthy();
-  const first = await gateway.ask({ subscribe: { ...member('hub', '11') } });
-  expect(first.event).toMatchObject({ opened: { resumed: false } });
-  const later = await gateway.ask({ subscribe: { ...member('hub', '12') } });
-  expect(later.event?.messages).toEqual([]);
-  await gateway.ask({ subscribe: { ...member('hub', '13'), observe: true } });
-  await expect.poll(() => watcher.notices).toEqual(['JOIN watcher', 'JOIN 11', 'JOIN 12']);
-  await gateway.ask({ send: { ...member('hub', '12'), content: 'once for all' } });
-  await expect.poll(() => gateway.textsIn('hub')).toEqual(['once for all']);
-  expect((await pod.chat.getRoomInfo({ room_id: 'hub' })).user_ids.sort()).toEqual(['11', '12', 'watcher']);
-  await gateway.ask({ unsubscribe: { room_id: 'hub', user_id: '11' } });
-  await gateway.ask({ send: { ...member('hub', '12'), content: 'still open' } });
-  await expect.poll(() => gateway.textsIn('hub')).toEqual(['once for all', 'still open']);
-  await expect.poll(() => watcher.notices, { timeout: 10_000 }).toContain('LEAVE 11');
-  await gateway.ask({ unsubscribe: { room_id: 'hub', user_id: '' } });
-  await expect.poll(() => watcher.notices, { timeout: 10_000 }).toContain('LEAVE 12');
-});
-
-test('of a private room a gateway learns for each member whether he may, and when he no longer may', async () => {
-  const token = rig.service();
-  const spec = { display_name: 'Secret', private: true, member_ids: ['1', '2'], history_on_join: 10 };
-  await pod.admin.applyRoom({ room_id: 'secret', spec, fence: 1 }, { token });
-  using gateway = talker(token);
-  const alice = await gateway.ask({ subscribe: { room_id: 'secret', user_id: '1', username: 'alice' } });
-  const bob = await gateway.ask({ subscribe: { room_id: 'secret', user_id: '2', username: 'bob' } });
-  expect([alice.event?.opened, bob.event?.opened]).toEqual([expect.anything(), expect.anything()]);
-  const carol = await gateway.ask({ subscribe: { room_id: 'secret', user_id: '3', username: 'carol' } });
-  expect(carol).toMatchObject({ error: { code: 'PERMISSION_DENIED' } });
-  await pod.admin.applyRoom({ room_id: 'secret', spec: { ...spec, member_ids: ['2'] }, fence: 1 }, { token });
-  await expect.poll(() => gateway.closedIn('secret')).toMatchObject([{ ref: alice.ref, code: 'PERMISSION_DENIED' }]);
-  await gateway.ask({ send: { room_id: 'secret', user_id: '2', username: 'bob', content: 'alone' } });
-  await expect.poll(() => gateway.textsIn('secret')).toEqual(['alone']);
-  await pod.admin.deleteRoom({ room_id: 'secret', fence: 1 }, { token });
-  await expect.poll(() => gateway.closedIn('secret').at(-1)).toMatchObject({ ref: '', code: 'NOT_FOUND' });
 });

@@ -1,130 +1,134 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pgliteStore, type Store } from './testing/logs.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Store, stores } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
 import { type Pod, Rig } from './testing/rig.ts';
 
-let store: Store;
-let rig: Rig;
-let one: Pod;
-let two: Pod;
-beforeAll(async () => {
-  store = await pgliteStore();
-  rig = await Rig.start();
-  one = await rig.pod(store.log(), 'one');
-  two = await rig.pod(store.log(), 'two');
-});
-afterAll(async () => {
-  await rig[Symbol.asyncDispose]();
-  await store[Symbol.asyncDispose]();
-});
-
-const guest = (room_id: string, name: string) => ({ room_id, user_id: name, username: name });
-const subscribe = (pod: Pod, room: string, name: string, after = '', as = {}) =>
-  Reader.ofSubscribe(pod.chat.subscribe({ ...guest(room, name), after }, as));
-const isOpen = (reader: Reader) => expect.poll(() => reader.opened).toBeTruthy();
-const patience = { timeout: 20_000 };
-
-test('three windows on two pods are one member: one JOIN, and one LEAVE when the last has been gone for five seconds', async () => {
-  using watcher = subscribe(one, 'windows', 'watcher');
-  await isOpen(watcher);
-  const windows = [
-    subscribe(one, 'windows', 'ann'),
-    subscribe(two, 'windows', 'ann'),
-    subscribe(two, 'windows', 'ann'),
-  ];
-  for (const window of windows) await isOpen(window);
-  windows[0]!.cancel();
-  windows[1]!.cancel();
-  await one.chat.sendMessage({ ...guest('windows', 'watcher'), content: 'still here' });
-  await expect.poll(() => windows[2]!.texts).toEqual(['still here']);
-  windows[2]!.cancel();
-  await expect.poll(() => watcher.notices, patience).toEqual(['JOIN watcher', 'JOIN ann', 'LEAVE ann']);
-});
-
-test('a reconnect within five seconds writes nothing', async () => {
-  using watcher = subscribe(one, 'again', 'watcher');
-  const first = subscribe(one, 'again', 'ann');
-  await Promise.all([isOpen(watcher), isOpen(first)]);
-  first.cancel();
-  const second = subscribe(two, 'again', 'ann', first.cursor);
-  await isOpen(second);
-  second.cancel();
-  await expect.poll(() => watcher.notices, patience).toEqual(['JOIN watcher', 'JOIN ann', 'LEAVE ann']);
-});
-
-test('who only looks is not there', async () => {
-  using watcher = subscribe(one, 'looking', 'watcher');
-  await isOpen(watcher);
-  using looker = Reader.ofSubscribe(two.chat.subscribe({ room_id: 'looking', observe: true }));
-  await isOpen(looker);
-  await one.chat.sendMessage({ ...guest('looking', 'watcher'), content: 'seen' });
-  await expect.poll(() => looker.texts).toEqual(['seen']);
-  expect((await two.chat.getRoomInfo({ room_id: 'looking' })).user_ids).toEqual(['watcher']);
-});
-
-test('a second window of JoinRoom that is not shown its JOIN gets one of no place in the log', async () => {
-  await one.admin.applyRoom(
-    { room_id: 'brief', spec: { display_name: 'Brief', history_on_join: 0 } },
-    { token: rig.service() },
-  );
-  using first = Reader.ofJoin(one.chat.joinRoom(guest('brief', 'ann')));
-  await expect.poll(() => first.notices).toEqual(['JOIN ann']);
-  using second = Reader.ofJoin(one.chat.joinRoom(guest('brief', 'ann')));
-  await expect
-    .poll(() => second.messages.map(({ type, sequence }) => [type, sequence]))
-    .toEqual([['MESSAGE_TYPE_JOIN', '0']]);
-});
-
-test('a user who is signed out loses his streams, and others keep theirs', async () => {
-  using alice = subscribe(one, 'signed-out', '', '', { token: rig.token('1', 'alice') });
-  using bob = subscribe(one, 'signed-out', '', '', { token: rig.token('2', 'bob') });
-  await Promise.all([isOpen(alice), isOpen(bob)]);
-  rig.revoke('1');
-  expect(await alice.ended).toMatchObject({
-    code: 'UNAUTHENTICATED',
-    details: { trailers: { 'parley-cursor': alice.cursor } },
+describe.each(stores)('on $store', ({ open }) => {
+  let store: Store;
+  let rig: Rig;
+  let one: Pod;
+  let two: Pod;
+  beforeAll(async () => {
+    store = await open();
+    rig = await Rig.start();
+    one = await rig.pod(await store.log(), 'one');
+    two = await rig.pod(await store.log(), 'two');
   });
-  await one.chat.sendMessage({ ...guest('signed-out', 'ann'), content: 'on' });
-  await expect.poll(() => bob.texts).toEqual(['on']);
-});
+  afterAll(async () => {
+    await rig[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+  });
 
-test('a pod that drains ends every stream with UNAVAILABLE and its cursor, and another pod goes on from there', async () => {
-  const leaving = await rig.pod(store.log(), 'leaving');
-  const readers = Array.from({ length: 30 }, (_, i) => subscribe(leaving, 'draining', `r${i}`));
-  for (const reader of readers) await isOpen(reader);
-  await two.chat.sendMessage({ ...guest('draining', 'r0'), content: 'before' });
-  for (const reader of readers) await expect.poll(() => reader.texts).toEqual(['before']);
-  const drained = leaving.drain();
-  await two.chat.sendMessage({ ...guest('draining', 'r0'), content: 'meanwhile' });
-  const ends = await Promise.all(readers.map((reader) => reader.ended));
-  for (const end of ends) expect(end).toMatchObject({ code: 'UNAVAILABLE', details: { retryAfterMs: 0 } });
-  const cursors = ends.map((end) => end!.details.trailers!['parley-cursor']!);
-  const resumed = readers.map((_, i) => subscribe(two, 'draining', `r${i}`, cursors[i]));
-  for (const [i, reader] of resumed.entries()) {
-    await expect.poll(() => [...readers[i]!.texts, ...reader.texts]).toEqual(['before', 'meanwhile']);
-    expect(reader.notices.filter((notice) => notice.startsWith('LEAVE'))).toEqual([]);
-    reader.cancel();
-  }
-  await drained;
-});
+  const guest = (room_id: string, name: string) => ({ room_id, user_id: name, username: name });
+  const subscribe = (pod: Pod, room: string, name: string, after = '', as = {}) =>
+    Reader.ofSubscribe(pod.chat.subscribe({ ...guest(room, name), after }, as));
+  const isOpen = (reader: Reader) => expect.poll(() => reader.opened).toBeTruthy();
+  const patience = { timeout: 20_000 };
 
-test('a subscriber who does not read is sent away, and the others go on', async () => {
-  using reader = subscribe(one, 'slow', 'ann');
-  await isOpen(reader);
-  const call = one.chat.subscribe({ ...guest('slow', 'sleeper') });
-  await new Promise<void>((resolve) => call.stream.once('data', () => resolve()));
-  call.stream.pause();
-  const text = 'x'.repeat(16_000);
-  const connection = one.chat.connect();
-  const sent = connection.each(() => undefined).catch(() => undefined);
-  const count = async () => Number(/chat_slow_subscribers_total (\d+)/.exec(await one.metrics.registry.metrics())?.[1]);
-  let said = 0;
-  for (; (await count()) === 0 && said < 1000; said += 20) {
-    for (let i = 0; i < 20; i++) connection.write({ ref: 'x', send: { ...guest('slow', 'ann'), content: text } });
-    await expect.poll(() => reader.texts.length).toBe(said + 20);
-  }
-  expect(await count()).toBe(1);
-  connection.cancel();
-  await sent;
-  call.cancel();
+  test('three windows on two pods are one member: one JOIN, and one LEAVE when the last has been gone for five seconds', async () => {
+    using watcher = subscribe(one, 'windows', 'watcher');
+    await isOpen(watcher);
+    const windows = [
+      subscribe(one, 'windows', 'ann'),
+      subscribe(two, 'windows', 'ann'),
+      subscribe(two, 'windows', 'ann'),
+    ];
+    for (const window of windows) await isOpen(window);
+    windows[0]!.cancel();
+    windows[1]!.cancel();
+    await one.chat.sendMessage({ ...guest('windows', 'watcher'), content: 'still here' });
+    await expect.poll(() => windows[2]!.texts).toEqual(['still here']);
+    windows[2]!.cancel();
+    await expect.poll(() => watcher.notices, patience).toEqual(['JOIN watcher', 'JOIN ann', 'LEAVE ann']);
+  });
+
+  test('a reconnect within five seconds writes nothing', async () => {
+    using watcher = subscribe(one, 'again', 'watcher');
+    await isOpen(watcher);
+    const first = subscribe(one, 'again', 'ann');
+    await isOpen(first);
+    first.cancel();
+    const second = subscribe(two, 'again', 'ann', first.cursor);
+    await isOpen(second);
+    second.cancel();
+    await expect.poll(() => watcher.notices, patience).toEqual(['JOIN watcher', 'JOIN ann', 'LEAVE ann']);
+  });
+
+  test('who only looks is not there', async () => {
+    using watcher = subscribe(one, 'looking', 'watcher');
+    await isOpen(watcher);
+    using looker = Reader.ofSubscribe(two.chat.subscribe({ room_id: 'looking', observe: true }));
+    await isOpen(looker);
+    await one.chat.sendMessage({ ...guest('looking', 'watcher'), content: 'seen' });
+    await expect.poll(() => looker.texts).toEqual(['seen']);
+    expect((await two.chat.getRoomInfo({ room_id: 'looking' })).user_ids).toEqual(['watcher']);
+  });
+
+  test('a second window of JoinRoom that is not shown its JOIN gets one of no place in the log', async () => {
+    await one.admin.applyRoom(
+      { room_id: 'brief', spec: { display_name: 'Brief', history_on_join: 0 } },
+      { token: rig.service() },
+    );
+    using first = Reader.ofJoin(one.chat.joinRoom(guest('brief', 'ann')));
+    await expect.poll(() => first.notices).toEqual(['JOIN ann']);
+    using second = Reader.ofJoin(one.chat.joinRoom(guest('brief', 'ann')));
+    await expect
+      .poll(() => second.messages.map(({ type, sequence }) => [type, sequence]))
+      .toEqual([['MESSAGE_TYPE_JOIN', '0']]);
+  });
+
+  test('a user who is signed out loses his streams, and others keep theirs', async () => {
+    using alice = subscribe(one, 'signed-out', '', '', { token: rig.token('1', 'alice') });
+    using bob = subscribe(one, 'signed-out', '', '', { token: rig.token('2', 'bob') });
+    await Promise.all([isOpen(alice), isOpen(bob)]);
+    rig.revoke('1');
+    expect(await alice.ended).toMatchObject({
+      code: 'UNAUTHENTICATED',
+      details: { trailers: { 'parley-cursor': alice.cursor } },
+    });
+    await one.chat.sendMessage({ ...guest('signed-out', 'ann'), content: 'on' });
+    await expect.poll(() => bob.texts).toEqual(['on']);
+  });
+
+  test('a pod that drains ends every stream with UNAVAILABLE and its cursor, and another pod goes on from there', async () => {
+    const leaving = await rig.pod(await store.log(), 'leaving');
+    const readers = Array.from({ length: 30 }, (_, i) => subscribe(leaving, 'draining', `r${i}`));
+    for (const reader of readers) await isOpen(reader);
+    await two.chat.sendMessage({ ...guest('draining', 'r0'), content: 'before' });
+    for (const reader of readers) await expect.poll(() => reader.texts).toEqual(['before']);
+    const drained = leaving.drain();
+    await two.chat.sendMessage({ ...guest('draining', 'r0'), content: 'meanwhile' });
+    const ends = await Promise.all(readers.map((reader) => reader.ended));
+    for (const end of ends) expect(end).toMatchObject({ code: 'UNAVAILABLE', details: { retryAfterMs: 0 } });
+    const cursors = ends.map((end) => end!.details.trailers!['parley-cursor']!);
+    const resumed = readers.map((_, i) => subscribe(two, 'draining', `r${i}`, cursors[i]));
+    for (const [i, reader] of resumed.entries()) {
+      await expect.poll(() => [...readers[i]!.texts, ...reader.texts]).toEqual(['before', 'meanwhile']);
+      expect(reader.notices.filter((notice) => notice.startsWith('LEAVE'))).toEqual([]);
+      reader.cancel();
+    }
+    await drained;
+  });
+
+  test('a subscriber who does not read is sent away, and the others go on', async () => {
+    using reader = subscribe(one, 'slow', 'ann');
+    await isOpen(reader);
+    const call = one.chat.subscribe({ ...guest('slow', 'sleeper') });
+    await new Promise<void>((resolve) => call.stream.once('data', () => resolve()));
+    call.stream.pause();
+    const text = 'x'.repeat(16_000);
+    const connection = one.chat.connect();
+    const sent = connection.each(() => undefined).catch(() => undefined);
+    const count = async () =>
+      Number(/chat_slow_subscribers_total (\d+)/.exec(await one.metrics.registry.metrics())?.[1]);
+    let said = 0;
+    for (; (await count()) === 0 && said < 1000; said += 20) {
+      for (let i = 0; i < 20; i++) connection.write({ ref: 'x', send: { ...guest('slow', 'ann'), content: text } });
+      await expect.poll(() => reader.texts.length, patience).toBe(said + 20);
+    }
+    expect(await count()).toBe(1);
+    connection.cancel();
+    await sent;
+    call.cancel();
+  });
 });

@@ -130,8 +130,11 @@ async function readOn(
   while (!signal.aborted) {
     const request = { room_id: room, user_id: name, username: name, after };
     const call: ReadableCall<SubscribeResponse__Output> = fleet.any().chat.subscribe(request, { signal });
+    // A stream that was paused when it broke still hands on what it has: that is nothing that we have read.
+    let over = false;
     await call
       .each((frame) => {
+        if (over) return;
         if (frame.opened) {
           const { history_lost } = frame.opened;
           if (history_lost !== 'HISTORY_LOST_UNSPECIFIED') history.historyLost(name, history_lost);
@@ -148,6 +151,7 @@ async function readOn(
         }
       })
       .catch(() => undefined);
+    over = true;
     if (signal.aborted) return;
     counts.resumes++;
     await pause(20 + Math.random() * 80);
