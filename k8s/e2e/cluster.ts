@@ -1,0 +1,113 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
+/** The cluster and what is asked of it: kubectl, helm, and the gateway from outside. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { RpcChannel } from '@parley/kit';
+
+const env = (name: string): string => {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: run k8s/e2e/run`);
+  return value;
+};
+const context = env('PARLEY_E2E_CONTEXT');
+export const url = env('PARLEY_E2E_HTTP');
+export const grpcAddress = env('PARLEY_E2E_GRPC');
+export const namespace = 'parley';
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+export const chart = `${root}charts/parley`;
+export const values = `${root}k8s/e2e/values.yaml`;
+
+export interface Ran {
+  code: number;
+  out: string;
+}
+
+function run(program: string, args: string[], input?: string): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = execFile(program, args, { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code ?? 1) : 0, out: `${stdout}${error ? stderr : ''}` }),
+    );
+    child.stdin?.end(input);
+  });
+}
+
+/** @throws Error with what it printed, where it fails */
+export async function kubectl(args: string[], input?: string): Promise<string> {
+  const { code, out } = await tryKubectl(args, input);
+  if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${out}`);
+  return out.trim();
+}
+export const tryKubectl = (args: string[], input?: string) =>
+  run('kubectl', ['--context', context, '-n', namespace, ...args], input);
+export const apply = (yaml: string) => kubectl(['apply', '-f', '-'], yaml);
+export const json = async (args: string[]): Promise<any> => JSON.parse(await kubectl([...args, '-o', 'json']));
+
+export async function helm(args: string[]): Promise<string> {
+  const { code, out } = await tryHelm(args);
+  if (code !== 0) throw new Error(`helm ${args.join(' ')}: ${out}`);
+  return out;
+}
+export const tryHelm = (args: string[]) => run('helm', ['--kube-context', context, '-n', namespace, ...args]);
+
+/** What a pod's metrics say: the sum of a metric's series whose labels hold all of these. */
+export async function metric(pod: string, name: string, labels: Record<string, string> = {}): Promise<number> {
+  const text = await kubectl(['get', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}:9090/proxy/metrics`]);
+  const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) && wanted.every((label) => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+export async function podsOf(component: string, track?: string): Promise<string[]> {
+  const selector = `app.kubernetes.io/component=${component}${track ? `,parley.dev/track=${track}` : ''}`;
+  const { items } = await json(['get', 'pods', '-l', selector, '--field-selector=status.phase=Running']);
+  return items.filter((pod: any) => !pod.metadata.deletionTimestamp).map((pod: any) => pod.metadata.name);
+}
+
+export interface Answer {
+  status: number;
+  body: any;
+}
+
+/** One request to the gateway from outside; status 0 where there was no answer. */
+export async function http(method: string, path: string, body?: object, token?: string): Promise<Answer> {
+  try {
+    const response = await fetch(new URL(path, url), {
+      method,
+      headers: {
+        ...(body && { 'content-type': 'application/json' }),
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
+      body: body ? JSON.stringify(body) : null,
+      signal: AbortSignal.timeout(10_000),
+    });
+    return { status: response.status, body: await response.json().catch(() => ({})) };
+  } catch (error) {
+    return { status: 0, body: { detail: String((error as Error).cause ?? error) } };
+  }
+}
+
+let people = 0;
+/** Registers somebody new. */
+export async function register(): Promise<{ username: string; id: string; token: string }> {
+  const username = `guest-${process.pid}-${++people}`;
+  const { status, body } = await http('POST', '/v1/auth/register', {
+    username,
+    email: `${username}@example.com`,
+    password: 'correct horse battery',
+  });
+  if (status !== 200) throw new Error(`register: ${status} ${JSON.stringify(body)}`);
+  return { username, id: body.user.id, token: body.access_token };
+}
+
+/** gRPC of all services behind the gateway, in somebody's name. */
+export const channel = (token: () => string) => new RpcChannel({ address: grpcAddress, token });
+
+export const room = (name: string, spec = '') => `
+apiVersion: parley.dev/v1alpha1
+kind: ChatRoom
+metadata: {name: ${name}}
+spec:
+  displayName: Room ${name}
+${spec.replace(/^/gm, '  ')}`;

@@ -1,0 +1,73 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
+import { describe, expect, test } from 'vitest';
+import { apply, channel, http, json, kubectl, podsOf, register, room, tryKubectl } from './cluster.ts';
+
+const condition = async (name: string, type: string) =>
+  (await json(['get', 'room', name])).status?.conditions?.find((c: any) => c.type === type);
+const admin = async () =>
+  (await http('POST', '/v1/auth/login', { username: 'root', password: 'correct horse' })).body.access_token as string;
+
+describe('rooms as resources', () => {
+  test('what the schema refuses is refused with the name of the field', async () => {
+    const { code, out } = await tryKubectl(['apply', '-f', '-'], room('bad', 'maxMembers: -1'));
+    expect(code).not.toBe(0);
+    expect(out).toContain('spec.maxMembers');
+    await apply(room('fixed', 'roomId: fixed'));
+    const changed = await tryKubectl(['apply', '-f', '-'], room('fixed', 'roomId: other'));
+    expect(changed.out).toContain('roomId');
+    expect(changed.code).not.toBe(0);
+  });
+
+  test('a room that somebody edits behind the back of the operator is put right, and it says so', async () => {
+    await apply(room('drifting', 'topic: as declared'));
+    await expect.poll(() => condition('drifting', 'Ready').then((c) => c?.status)).toBe('True');
+    const token = await admin();
+    using grpc = channel(() => token);
+    const rooms = grpc.client('chat.RoomAdminService');
+    const { owner } = await rooms.getRoom({ room_id: 'drifting' });
+    await rooms
+      .applyRoom({ room_id: 'drifting', spec: { display_name: 'Mine now', topic: 'changed' }, owner, fence: '9' })
+      .catch(() => undefined);
+    await expect
+      .poll(async () => (await rooms.getRoom({ room_id: 'drifting' })).spec?.topic, { timeout: 40_000 })
+      .toBe('as declared');
+    await expect.poll(() => condition('drifting', 'Drifted').then((c) => c?.status), { timeout: 30_000 }).toBe('True');
+    const events = await kubectl([
+      'get',
+      'events.events.k8s.io',
+      '-o',
+      'jsonpath={range .items[*]}{.regarding.name} {.reason}{"\\n"}{end}',
+    ]);
+    expect(events).toMatch(/drifting .*Drift/);
+  });
+
+  test('the leader is killed, chat is killed meanwhile, and a new room becomes ready all the same', async () => {
+    const lease = await json(['get', 'lease', 'parley-operator']);
+    const leader = String(lease.spec.holderIdentity).split('_')[0] as string;
+    const [chat] = await podsOf('chat');
+    await kubectl(['delete', 'pod', leader, chat as string, '--grace-period=0', '--force', '--wait=false']);
+    await apply(room('after-the-storm'));
+    await expect
+      .poll(() => condition('after-the-storm', 'Ready').then((c) => c?.status), { timeout: 60_000 })
+      .toBe('True');
+    const ada = await register();
+    await expect
+      .poll(
+        async () => (await http('POST', '/v1/rooms/after-the-storm/messages', { content: 'calm' }, ada.token)).status,
+      )
+      .toBe(200);
+    await kubectl(['rollout', 'status', 'deployment/parley-chat', 'deployment/parley-operator', '--timeout=90s']).catch(
+      () => undefined,
+    );
+  });
+
+  test('a deleted resource takes its room along, and its history where it says so', async () => {
+    const ada = await register();
+    await apply(room('gone', 'deletionPolicy: Delete'));
+    await expect
+      .poll(async () => (await http('POST', '/v1/rooms/gone/messages', { content: 'soon gone' }, ada.token)).status)
+      .toBe(200);
+    await kubectl(['delete', 'room', 'gone', '--timeout=60s']);
+    expect((await http('GET', '/v1/rooms/gone', undefined, ada.token)).status).toBe(404);
+  });
+});

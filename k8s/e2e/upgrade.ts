@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { apply, chart, helm, http, json, register, room, values } from './cluster.ts';
+import { contents, traffic } from './traffic.ts';
+
+const image = async () => (await json(['get', 'deployment', 'parley-gateway'])).spec.template.spec.containers[0].image;
+
+describe('upgrade', () => {
+  test('to another image and back, under traffic: no failed call, nothing lost', async () => {
+    const { token } = await register();
+    await apply(room('moving', 'retention: {maxMessages: 20000}'));
+    await expect.poll(async () => (await http('GET', '/v1/rooms/moving', undefined, token)).status).toBe(200);
+    // From one gateway pod to the next a NodePort needs two of them.
+    await helm([
+      'upgrade',
+      'parley',
+      chart,
+      '-f',
+      values,
+      '--set',
+      'gateway.replicas=2,user.replicas=2',
+      '--wait',
+      '--timeout',
+      '150s',
+    ]);
+    const load = traffic('moving', token, 3);
+    await expect.poll(() => load.calls, { timeout: 60_000 }).toBeGreaterThan(50);
+    await helm([
+      'upgrade',
+      'parley',
+      chart,
+      '-f',
+      values,
+      '--set',
+      'gateway.replicas=2,user.replicas=2,image.tag=e2e-next',
+      '--wait',
+      '--timeout',
+      '170s',
+    ]);
+    expect(await image()).toBe('parley:e2e-next');
+    await helm(['rollback', 'parley', '--wait', '--timeout', '170s']);
+    expect(await image()).toBe('parley:e2e');
+    const target = load.calls + 50;
+    await expect.poll(() => load.calls, { timeout: 60_000 }).toBeGreaterThan(target);
+    await load.stop();
+    console.log(`upgrade and rollback: ${load.failures.length} of ${load.calls} calls failed`);
+    expect(load.failures).toEqual([]);
+    const kept = await contents('moving', token);
+    expect(load.acknowledged.filter((content) => !kept.includes(content))).toEqual([]);
+    expect(kept.length).toBe(new Set(kept).size);
+  }, 600_000);
+});

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import { apply, chart, helm, http, json, kubectl, metric, podsOf, register, values } from './cluster.ts';
+
+const weights = (stable: number, canary: number, rollout = '') => `
+apiVersion: parley.dev/v1alpha1
+kind: ServiceWeight
+metadata: {name: parley-chat}
+spec:
+  service: parley-chat
+  port: grpc
+  slowStart: 0s
+  backends:
+    - {service: parley-chat-stable, weight: ${stable}}
+    - {service: parley-chat-canary, weight: ${canary}}
+${rollout}`;
+
+/** What share of so many calls came to the canary. */
+async function canaryShare(calls: number, token: string): Promise<number> {
+  const handled = async (track: string) => {
+    const counts = await Promise.all(
+      (await podsOf('chat', track)).map((pod) =>
+        metric(pod, 'grpc_server_handled_total', { grpc_method: 'ListRooms' }),
+      ),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  };
+  const before = { stable: await handled('stable'), canary: await handled('canary') };
+  const failed: number[] = [];
+  for (let sent = 0; sent < calls; sent += 10) {
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => http('GET', '/v1/rooms?page_size=1', undefined, token)),
+    );
+    failed.push(...answers.map(({ status }) => status).filter((status) => status !== 200));
+  }
+  expect(failed).toEqual([]);
+  const after = {
+    stable: (await handled('stable')) - before.stable,
+    canary: (await handled('canary')) - before.canary,
+  };
+  expect(after.stable + after.canary).toBe(calls);
+  return after.canary / calls;
+}
+
+describe('weights as resources', () => {
+  test('a canary gets 10 in 100, then 50 in 100, with no failed call', async () => {
+    await helm([
+      'upgrade',
+      'parley',
+      chart,
+      '-f',
+      values,
+      '--set',
+      'chat.canary.enabled=true',
+      '--wait',
+      '--timeout',
+      '150s',
+    ]);
+    const { token } = await register();
+    await apply(weights(90, 10));
+    const effective = async () =>
+      (await json(['get', 'sw', 'parley-chat'])).status?.effective?.map(({ weight }: { weight: number }) => weight);
+    await expect.poll(effective, { timeout: 30_000 }).toEqual([90, 10]);
+    // The gateway's channel has heard of it once a share says so.
+    await expect.poll(() => canaryShare(100, token), { timeout: 30_000 }).toBeCloseTo(0.1, 1);
+    const share = await canaryShare(2000, token);
+    console.log(`90/10 over 2,000 calls: ${(share * 100).toFixed(2)} % came to the canary`);
+    expect(Math.abs(share - 0.1)).toBeLessThanOrEqual(0.01);
+    await apply(weights(50, 50));
+    await expect.poll(() => canaryShare(100, token), { timeout: 30_000 }).toBeCloseTo(0.5, 1);
+    const half = await canaryShare(1000, token);
+    console.log(`50/50 over 1,000 calls: ${(half * 100).toFixed(2)} %`);
+    expect(Math.abs(half - 0.5)).toBeLessThanOrEqual(0.01);
+  });
+
+  test('kubectl get sw says what is in force', async () => {
+    expect(await kubectl(['get', 'sw', 'parley-chat'])).toContain('parley-chat');
+  });
+
+  test('a rollout goes forward by itself while the canary is healthy', async () => {
+    await apply(
+      weights(
+        100,
+        0,
+        '  rollout:\n    backend: parley-chat-canary\n    steps: [{weight: 25, pause: 3s}, {weight: 100}]\n',
+      ),
+    );
+    const status = async () => (await json(['get', 'sw', 'parley-chat'])).status;
+    await expect
+      .poll(async () => (await status())?.rollout?.phase, { timeout: 60_000 })
+      .toMatch(/Complete|Succeeded|Done/i);
+    expect(
+      (await status()).effective.find(({ service }: { service: string }) => service === 'parley-chat-canary').weight,
+    ).toBeGreaterThan(0);
+  });
+
+  test('a rollout goes back by itself when the canary is unwell', async () => {
+    await kubectl(['scale', 'deployment/parley-chat-canary', '--replicas=0']);
+    await expect.poll(() => podsOf('chat', 'canary'), { timeout: 60_000 }).toEqual([]);
+    await apply(
+      weights(
+        100,
+        0,
+        '  rollout:\n    backend: parley-chat-canary\n    steps: [{weight: 10, pause: 600s}, {weight: 100}]\n',
+      ),
+    );
+    const phase = async () => (await json(['get', 'sw', 'parley-chat'])).status?.rollout?.phase;
+    await expect.poll(phase, { timeout: 120_000 }).toMatch(/Abort|RolledBack|Failed/i);
+    const { token } = await register();
+    expect((await http('GET', '/v1/rooms', undefined, token)).status).toBe(200);
+    await kubectl(['delete', 'sw', 'parley-chat']);
+    await helm(['upgrade', 'parley', chart, '-f', values, '--wait', '--timeout', '150s']);
+  });
+});
