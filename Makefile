@@ -25,7 +25,7 @@ services/web/dist/index.html: node_modules/.installed $(shell find services/web/
 	npm run --silent build --workspace @parley/web
 
 run: install web ## everything in one process, data in .data/, the page on http://localhost:8080
-	npm run --silent parley -- serve all
+	LOG_LEVEL=$${LOG_LEVEL:-warn} npm run --silent parley -- serve all
 
 test: install web ## unit and integration tests, with a real PostgreSQL, Redis and Kubernetes API server
 	scripts/timed 'test programs' scripts/test-programs
