@@ -15,6 +15,8 @@ export interface Wish {
 }
 
 const mostPerStep = 512;
+/** Between two steps of a busy room, so that more goes in one. */
+const mostPauseMs = 2;
 const mostBytesPerStep = 1024 * 1024;
 /** A room that takes no more for now: senders hear when to try again. */
 const mostWaiting = 20_000;
@@ -59,11 +61,15 @@ export class Outbox {
         return;
       }
       const step = waiting.splice(0, fitting(waiting));
+      const startedAt = performance.now();
       try {
         await this.#step(roomId, step);
       } catch (error) {
         for (const wish of step) wish.failed(error as AppError);
       }
+      if (step.length === 1 && waiting.length === 0) continue;
+      // Who was just answered says the next thing in a moment: the next step is for him too.
+      await new Promise((resolve) => setTimeout(resolve, Math.min(mostPauseMs, performance.now() - startedAt)));
     }
   }
 
