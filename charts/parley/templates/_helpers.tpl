@@ -58,7 +58,7 @@ capabilities: {drop: [ALL]}
 {{- end }}
 
 {{- define "parley.pullSecrets" -}}
-{{- with .Values.image.pullSecrets }}
+{{- with .Values.image.pullSecrets -}}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . }}
@@ -70,9 +70,9 @@ imagePullSecrets:
 {{- define "parley.env" -}}
 {{- $all := dict -}}
 {{- range . }}{{ $all = mergeOverwrite $all (deepCopy .) }}{{ end -}}
-{{- range $name, $value := $all }}
-- {name: {{ $name }}, value: {{ $value | quote }}}
-{{- end }}
+{{- $lines := list -}}
+{{- range $name, $value := $all }}{{ $lines = append $lines (printf "- {name: %s, value: %s}" $name ($value | toString | quote)) }}{{ end -}}
+{{- join "\n" $lines -}}
 {{- end }}
 
 {{/* DATABASE_URL, for migrations and services. */}}
@@ -82,7 +82,7 @@ imagePullSecrets:
 {{- end }}
 
 {{- define "parley.redisEnv" -}}
-{{- with include "parley.redisSecret" . }}
+{{- with include "parley.redisSecret" . -}}
 - name: REDIS_URL
   valueFrom: {secretKeyRef: {name: {{ . }}, key: url}}
 {{- end }}
@@ -90,9 +90,9 @@ imagePullSecrets:
 
 {{/* Where services find each other. */}}
 {{- define "parley.addresses" -}}
-{{- range $service := list "user" "chat" "order" "payment" }}
+{{- range $service := list "user" "chat" "order" "payment" -}}
 - {name: PARLEY_{{ upper $service }}_ADDRESS, value: {{ printf "k8s:///%s-%s:grpc" $.Release.Name $service | quote }}}
-{{- end }}
+{{ end }}
 {{- end }}
 
 {{- define "parley.commonEnv" -}}
