@@ -8,6 +8,5 @@ export default defineConfig({
     hookTimeout: 300_000,
     // Each test builds on what the one before has left in the cluster.
     sequence: { concurrent: false },
-    bail: 5,
   },
 });
