@@ -11,6 +11,8 @@ interface Insides {
   call?: {
     stream?: {
       write(bytes: Buffer, done: (error?: Error | null) => void): boolean;
+      close(code: number): void;
+      once(event: 'close', listener: () => void): void;
       destroyed: boolean;
       closed: boolean;
     };
@@ -64,4 +66,20 @@ export function framedWriter(stream: Outlet): (framed: Buffer, done: () => void)
     }
     http2.write(framed, done);
   };
+}
+
+const cutOffMs = 3000;
+/** CANCEL of RFC 9113. */
+const cancelled = 8;
+
+/**
+ * A stream that has ended is closed when its reader has read what was written for him; one who does not read at all is cut
+ * off after a while, so that his bytes do not stay with us.
+ */
+export function cutOffLater(stream: Outlet): void {
+  const http2 = (stream as unknown as Insides).call?.stream;
+  if (http2 === undefined || http2.closed || http2.destroyed) return;
+  const timer = setTimeout(() => http2.close(cancelled), cutOffMs);
+  timer.unref();
+  http2.once('close', () => clearTimeout(timer));
 }

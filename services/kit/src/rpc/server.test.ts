@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, constants } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KeyRing, makeKeys } from '../auth/keys.ts';
 import { signToken, TokenVerifier } from '../auth/tokens.ts';
-import { type AppError, invalid } from '../errors.ts';
+import { AppError, invalid } from '../errors.ts';
 import { silentLog } from '../log.ts';
 import { Metrics } from '../metrics.ts';
 import { RpcChannel } from './client.ts';
@@ -158,4 +159,37 @@ test('a stream ends with UNAVAILABLE when its server drains, and calls are count
   expect(await ended).toMatchObject({ code: 'UNAVAILABLE', details: { retryAfterMs: 0 } });
   expect(await metrics.registry.metrics()).toMatch(/grpc_server_handled_total\{.*grpc_code="UNAVAILABLE"\} 1/);
   to[Symbol.dispose]();
+});
+
+test('who does not read at all is cut off some seconds after his stream has ended', async () => {
+  const flood = implement(
+    'auth.AuthService',
+    { register: 'open', login: 'open', refresh: 'open', logout: 'open', watchRevocations: 'open', lookupUsers: 'open' },
+    {
+      register: () => ({}),
+      login: () => ({}),
+      refresh: () => ({}),
+      logout: () => ({}),
+      lookupUsers: () => ({ users: [] }),
+      async watchRevocations(_request, _context, out) {
+        for (let i = 0; i < 1000; i++) out.write({ user_id: '1', issued_before: 'x'.repeat(10_000) });
+        throw new AppError('RESOURCE_EXHAUSTED', 'too slow');
+      },
+    },
+  );
+  const verifier = new TokenVerifier(ring);
+  const settings = { port: 0, services: [flood], authMode: 'open' as const, verifier, log: silentLog, metrics };
+  await using flooding = await RpcServer.listen(settings);
+  const session = connect(`http://127.0.0.1:${flooding.port}`);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/auth.AuthService/WatchRevocations',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.end(Buffer.alloc(5));
+  stream.on('error', () => undefined);
+  await new Promise((resolve) => stream.once('close', resolve));
+  expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+  session.close();
 });

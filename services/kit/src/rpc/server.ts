@@ -28,7 +28,7 @@ import { extractTrace, inSpan, SpanKind, tracingEnabled } from '../tracing.ts';
 import { type AuthMode, checkAccess } from './access.ts';
 import type { CallContext } from './context.ts';
 import { type Method, methodsOf, packageDefinition } from './definitions.ts';
-import { frame, framedWriter } from './framing.ts';
+import { cutOffLater, frame, framedWriter } from './framing.ts';
 import type { Incoming, Outgoing, ServedService } from './implementation.ts';
 import { toStatus } from './status.ts';
 
@@ -204,7 +204,10 @@ export class RpcServer implements AsyncDisposable {
         );
       }
       if (method.kind === 'unary') callback(shown, null);
-      else (call as ServerWritableStream<Buffer, unknown>).emit('error', shown);
+      else {
+        (call as ServerWritableStream<Buffer, unknown>).emit('error', shown);
+        cutOffLater(call as ServerWritableStream<Buffer, unknown>);
+      }
       return status[shown.code];
     }
   }
