@@ -10,19 +10,20 @@ test('a pod alone, and pods that are even, move nothing', () => {
 
 test('after a scale-up from 2 to 4 pods with 400 streams, each is within 25 % of its share after 12 rounds of 5 s', () => {
   fc.assert(
-    fc.property(fc.infiniteStream(fc.nat(3)), (choices) => {
+    fc.property(fc.array(fc.nat(3), { minLength: 48, maxLength: 48 }), (choices) => {
       const loads = [200, 200, 0, 0];
       for (let round = 0; round < 12; round++) {
         const moves = loads.map((load) => toMove(load, loads));
         moves.forEach((moved, pod) => {
           loads[pod]! -= moved;
-          // Where a stream goes is not ours to say: the balancer takes the pods in turn.
-          for (let i = 0; i < moved; i++) loads[(i + (choices.next().value as number)) % 4]! += 1;
+          // They connect anew to all pods in turn, whichever comes first.
+          const first = choices[round * 4 + pod]!;
+          for (let i = 0; i < moved; i++) loads[(i + first) % 4]! += 1;
         });
       }
-      for (const load of loads) expect(Math.abs(load - 100)).toBeLessThanOrEqual(35);
+      for (const load of loads) expect(Math.abs(load - 100)).toBeLessThanOrEqual(25);
     }),
-    { numRuns: 50 },
+    { numRuns: 500 },
   );
 });
 

@@ -1,6 +1,6 @@
 /** How many streams a pod asks to go elsewhere: pure. */
 
-/** Above its fair share by less than this, a pod keeps what it has. */
+/** While every pod is this near to its fair share, all keep what they have. */
 const tolerance = 0.2;
 /** Gently: at most so much of the excess at a time. */
 const portion = 0.34;
@@ -14,6 +14,7 @@ export function toMove(own: number, loads: readonly number[]): number {
   if (loads.length < 2) return 0;
   const share = loads.reduce((sum, load) => sum + load, 0) / loads.length;
   const excess = own - share;
-  if (own < fewest || excess <= share * tolerance || excess < 2) return 0;
+  const isUneven = own > share * (1 + tolerance) || loads.some((load) => Math.abs(load - share) > share * tolerance);
+  if (own < fewest || !isUneven || excess < 1) return 0;
   return Math.max(1, Math.floor(excess * portion));
 }
