@@ -25,7 +25,6 @@ import { serveDocs } from './openapi/docs.ts';
 import { servePage } from './page/page.ts';
 import { serveRest } from './rest/serve.ts';
 import type { gatewaySettings } from './settings.ts';
-import { followRevocations } from './sign-in/revocations.ts';
 
 export type Target = 'user' | 'chat' | 'order' | 'payment';
 
@@ -101,15 +100,10 @@ export async function createGateway(parts: GatewaySettings): Promise<Gateway> {
   });
 
   const isGood = (caller: Caller) => !verifier.isRevoked(caller);
-  const revocations = followRevocations({
-    auth,
-    serviceToken,
-    verifier,
-    log,
-    onRevoked() {
-      for (const session of [...sessions]) if (!isGood(session.caller)) session.revoke();
-      for (const stream of [...streams]) if (!isGood(stream.caller)) stream.end('UNAUTHENTICATED');
-    },
+  // Who follows the revocations for this process's verifier is who made it.
+  const revocations = verifier.onRevoked(() => {
+    for (const session of [...sessions]) if (!isGood(session.caller)) session.revoke();
+    for (const stream of [...streams]) if (!isGood(stream.caller)) stream.end('UNAUTHENTICATED');
   });
   await app.listen({ port, host: '::' }).catch((error) => {
     revocations[Symbol.dispose]();

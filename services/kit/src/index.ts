@@ -1,5 +1,6 @@
 export * from './auth/caller.ts';
 export * from './auth/keys.ts';
+export { followRevocations } from './auth/revocations.ts';
 export * from './auth/tokens.ts';
 export { Batch, type BatchSettings, type RunBatch } from './batch.ts';
 export { type DataFolder, openDataFolder } from './database/data-folder.ts';

@@ -1,5 +1,6 @@
 /** Builds the services that this process runs. Each is loaded only where it runs. */
 import {
+  followRevocations,
   type Logger,
   type Metrics,
   type ReadinessCheck,
@@ -149,6 +150,9 @@ export async function buildServices(parts: ServiceParts): Promise<BuiltServices>
   };
   try {
     for (const kind of kinds) await build[kind]();
+    // Where the user service is another process, its revocations are heard from there; in its own it tells the verifier.
+    const elsewhere = !kinds.includes('user') && ports.addresses.user !== undefined;
+    if (elsewhere) stack.use(followRevocations(channels.to('user').client('auth.AuthService'), verifier, log));
     return result;
   } catch (error) {
     await stack.disposeAsync();

@@ -46,6 +46,7 @@ export class TokenVerifier {
   readonly #ring: KeyRing;
   readonly #known = new Map<string, SignedIn>();
   readonly #revokedBefore = new Map<string, number>();
+  readonly #listeners = new Set<(userId: string) => void>();
 
   constructor(ring: KeyRing) {
     this.#ring = ring;
@@ -73,6 +74,13 @@ export class TokenVerifier {
     const seconds = Math.ceil(issuedBefore.getTime() / 1000);
     this.#revokedBefore.set(userId, Math.max(seconds, this.#revokedBefore.get(userId) ?? 0));
     if (this.#revokedBefore.size > 10_000) this.#forgetOld();
+    for (const listener of this.#listeners) listener(userId);
+  }
+
+  /** Calls the listener for every user whose older tokens are not good any more: for what was opened with one. */
+  onRevoked(listener: (userId: string) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
   isRevoked(caller: Caller): boolean {
