@@ -22,7 +22,7 @@ beforeAll(async () => {
   cluster = stack.use(await startCluster());
   const store = stack.use(await pgliteStore());
   const rig = stack.use(await Rig.start());
-  const pod = stack.use(await rig.pod(store.log(), 'chat-0', { authMode: 'required', roomsMode: 'declared' }));
+  const pod = stack.use(await rig.pod(await store.log(), 'chat-0', { authMode: 'required', roomsMode: 'declared' }));
   const token = serviceTokens(rig.keys, 'operator');
   const channel = stack.use(new RpcChannel({ address: `127.0.0.1:${pod.port}`, token }));
   // Users are looked up in the stand-in: who they are is the user service's own matter.
