@@ -17,7 +17,6 @@ import { SeenPositions } from './messages/seen.ts';
 import { toMove } from './people/balance.ts';
 import { GuestNames } from './people/guest-names.ts';
 import { RateLimit } from './people/rate-limit.ts';
-import { followRevocations } from './people/revocations.ts';
 import { OpenStreams } from './people/streams.ts';
 import { Presences } from './presence/presence.ts';
 import { Rooms, type RoomsMode } from './rooms/rooms.ts';
@@ -100,7 +99,8 @@ export async function createChatService(settings: ChatServiceParts): Promise<Ser
     metrics,
   };
   await rooms.begin();
-  const revocations = followRevocations(users, verifier, streams, logger);
+  // Who follows the revocations for this process's verifier is who made it.
+  const revocations = verifier.onRevoked(() => streams.revoke((caller) => verifier.isRevoked(caller)));
   let draining = false;
   const work = [
     repeat('streams.expire', expireEveryMs, logger, async () => streams.expire()),
@@ -122,7 +122,7 @@ export async function createChatService(settings: ChatServiceParts): Promise<Ser
     },
     async [Symbol.asyncDispose]() {
       for (const one of work) await one[Symbol.asyncDispose]();
-      await revocations[Symbol.asyncDispose]();
+      revocations[Symbol.dispose]();
       await presences[Symbol.asyncDispose]();
       await feeds[Symbol.asyncDispose]();
     },

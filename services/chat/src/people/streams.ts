@@ -32,14 +32,9 @@ export class OpenStreams {
     this.#open.delete(stream);
   }
 
-  /** Ends the streams of a user whose tokens of before a time are not good any more. */
-  revoke(userId: string, issuedBeforeMs: number): void {
-    // `iat` has whole seconds: a token of the same second is taken for an older one, as the verifier does.
-    const seconds = Math.ceil(issuedBeforeMs / 1000);
-    for (const stream of this.#open) {
-      const { caller } = stream;
-      if (caller.kind === 'user' && caller.userId === userId && caller.issuedAt < seconds) stream.end(signedOut());
-    }
+  /** Ends the streams of users whose tokens are not good any more. */
+  revoke(isRevoked: (caller: Caller) => boolean): void {
+    for (const stream of this.#open) if (isRevoked(stream.caller)) stream.end(signedOut());
   }
 
   /** Ends streams whose token has ended. Those of services go on with a new one. */

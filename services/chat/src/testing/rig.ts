@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   AppError,
   type AuthMode,
+  followRevocations,
   implement,
   KeyRing,
   type Logger,
@@ -96,6 +97,7 @@ export class Rig implements AsyncDisposable {
     const { authMode = 'open', roomsMode = 'open', env = {}, logger = silentLog } = settings;
     const verifier = new TokenVerifier(this.keys);
     const metrics = new Metrics();
+    const revocations = followRevocations(this.#users, verifier, logger);
     const service = await createChatService({
       log,
       users: this.#users,
@@ -112,6 +114,7 @@ export class Rig implements AsyncDisposable {
     let disposed: Promise<void> | undefined;
     const dispose = async () => {
       channel[Symbol.dispose]();
+      await revocations[Symbol.asyncDispose]();
       await server.drain(500);
       await service[Symbol.asyncDispose]();
     };
