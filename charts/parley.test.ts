@@ -35,6 +35,16 @@ describe('what is rendered', () => {
     expect(rendered.get(name)).not.toMatch(/^[ \t]+$/m);
   });
 
+  test('another image or chart version does not restart PostgreSQL and Redis', async () => {
+    const stores = (text: string) =>
+      resources(text)
+        .filter(({ kind }) => kind === 'StatefulSet')
+        .map(({ spec }) => spec);
+    const next = stores(await render({ image: { tag: 'next' } }));
+    expect(next).toEqual(stores(rendered.get('defaults')!));
+    expect(JSON.stringify(next)).not.toContain('helm.sh/chart');
+  });
+
   test("the operator's Roles are the rules that it is tested with", () => {
     const all = resources(rendered.get('defaults')!);
     const rules = (name: string) => all.find((r) => r.kind === 'Role' && r.metadata.name === name).rules;

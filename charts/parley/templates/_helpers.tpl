@@ -20,6 +20,12 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{/* Of a store's pods: without versions, so that an upgrade of Parley does not restart them. */}}
+{{- define "parley.storeLabels" -}}
+app.kubernetes.io/part-of: parley
+{{ include "parley.selector" . }}
+{{- end }}
+
 {{- define "parley.keysSecret" -}}
 {{- default (printf "%s-keys" .Release.Name) .Values.auth.existingSecret -}}
 {{- end }}
