@@ -93,20 +93,23 @@ describe('weights as resources', () => {
     ).toBeGreaterThan(0);
   });
 
-  test('a rollout goes back by itself when the canary is unwell', async () => {
+  test('a rollout goes back by itself when the canary becomes unwell', async () => {
+    const steps =
+      '  rollout:\n    backend: parley-chat-canary\n    steps: [{weight: 10, pause: 600s}, {weight: 100}]\n';
+    await apply(weights(100, 0, steps));
+    const rollout = async () => (await json(['get', 'sw', 'parley-chat'])).status?.rollout;
+    await expect.poll(rollout, { timeout: 60_000 }).toMatchObject({ step: 1, phase: 'Progressing' });
     await kubectl(['scale', 'deployment/parley-chat-canary', '--replicas=0']);
-    await expect.poll(() => podsOf('chat', 'canary'), { timeout: 60_000 }).toEqual([]);
-    await apply(
-      weights(
-        100,
-        0,
-        '  rollout:\n    backend: parley-chat-canary\n    steps: [{weight: 10, pause: 600s}, {weight: 100}]\n',
-      ),
-    );
-    const phase = async () => (await json(['get', 'sw', 'parley-chat'])).status?.rollout?.phase;
-    await expect.poll(phase, { timeout: 120_000 }).toMatch(/Abort|RolledBack|Failed/i);
+    await expect.poll(async () => (await rollout()).phase, { timeout: 120_000 }).toBe('Aborted');
     const { token } = await register();
     expect((await http('GET', '/v1/rooms', undefined, token)).status).toBe(200);
+    const events = await kubectl([
+      'get',
+      'events.events.k8s.io',
+      '-o',
+      'jsonpath={range .items[*]}{.regarding.name} {.reason}{"\\n"}{end}',
+    ]);
+    expect(events).toMatch(/parley-chat .*Abort/);
     await kubectl(['delete', 'sw', 'parley-chat']);
     await helm(['upgrade', 'parley', chart, '-f', values, '--wait', '--timeout', '150s']);
   });

@@ -1,5 +1,5 @@
 /** The gateway, put together: one HTTP port for REST, WebSockets, event streams and the page. */
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import {
   type AuthMode,
   type Caller,
@@ -105,6 +105,10 @@ export async function createGateway(parts: GatewaySettings): Promise<Gateway> {
     for (const session of [...sessions]) if (!isGood(session.caller)) session.revoke();
     for (const stream of [...streams]) if (!isGood(stream.caller)) stream.end('UNAUTHENTICATED');
   });
+  let draining = false;
+  app.addHook('onSend', async (_request, reply) => {
+    if (draining) reply.header('connection', 'close');
+  });
   await app.listen({ port, host: '::' }).catch((error) => {
     revocations[Symbol.dispose]();
     hub[Symbol.dispose]();
@@ -126,7 +130,11 @@ export async function createGateway(parts: GatewaySettings): Promise<Gateway> {
       },
     ],
     async drain() {
+      // Who is in the middle of talking to us hears in his next answer that he should connect anew. An idle connection
+      // that is closed may be closed just as a request is on its way.
+      draining = true;
       await leaveGently([...sessions, ...streams]);
+      await connectionsGone(app.server, drainWithinMs);
     },
     async [Symbol.asyncDispose]() {
       revocations[Symbol.dispose]();
@@ -138,6 +146,17 @@ export async function createGateway(parts: GatewaySettings): Promise<Gateway> {
       clearTimeout(late);
     },
   };
+}
+
+const drainWithinMs = 3000;
+
+/** Waits until nobody is connected any more, for a while at most. */
+async function connectionsGone(server: Server, withinMs: number): Promise<void> {
+  const count = () =>
+    new Promise<number>((resolve) => server.getConnections((_error, connections) => resolve(connections)));
+  for (const until = performance.now() + withinMs; performance.now() < until && (await count()) > 0; ) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Viewers go one after the other within a second, so that they do not all arrive elsewhere at once. */

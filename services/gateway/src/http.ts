@@ -52,6 +52,7 @@ export async function createHttp({ settings, verifier, log, metrics }: HttpSetti
     keepAliveTimeout: 75_000,
     http: { maxHeaderSize: largestHeaders, headersTimeout: 15_000 },
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, log),
     clientErrorHandler: (error, socket) => refuseUnreadable(error, socket),
   });
