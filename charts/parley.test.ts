@@ -121,6 +121,7 @@ describe('values', () => {
     [{ tracing: { endpoint: 'jaeger:4317' } }, 'tracing/endpoint'],
     [{ env: { 'NOT-A-NAME': '1' } }, 'NOT-A-NAME'],
     [{ env: { LIST: ['a'] } }, 'env/LIST'],
+    [{ chat: { env: { REDIS_URL: 'redis://cache' } } }, 'use the value redis.existingSecret'],
     [{ drainSeconds: -1 }, 'drainSeconds'],
     [{ user: { replicas: -1 } }, 'user/replicas'],
     [{ chat: { replicas: '2' } }, 'chat/replicas'],

@@ -49,7 +49,7 @@ export const valueSets: Record<string, object> = {
   },
   'node-port': { gateway: { service: { type: 'NodePort', nodePort: 30080, grpcNodePort: 30051 } } },
   production: {
-    env: { NODE_OPTIONS: '--max-old-space-size=384' },
+    env: { NODE_OPTIONS: '--max-old-space-size=384', LOG_LEVEL: 'error' },
     logLevel: 'warn',
     drainSeconds: 60,
     operator: { allNamespaces: true, env: { PARLEY_OPERATOR_WORKERS: 32 } },

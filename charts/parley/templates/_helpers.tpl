@@ -72,10 +72,27 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* Settings from maps of environment variables; later maps win. */}}
+{{/*
+Settings from maps of environment variables; later maps win. A setting that has a value of its own is not to be given
+twice: Kubernetes would take the last one, and Helm's next upgrade might mix them up.
+*/}}
 {{- define "parley.env" -}}
-{{- $all := dict -}}
-{{- range . }}{{ $all = mergeOverwrite $all (deepCopy .) }}{{ end -}}
+{{- $all := dict "LOG_LEVEL" .root.Values.logLevel -}}
+{{- range .maps }}{{ $all = mergeOverwrite $all (deepCopy .) }}{{ end -}}
+{{- $values := dict
+  "PARLEY_AUTH" "auth.mode"
+  "PARLEY_ROOMS" "rooms.mode"
+  "PARLEY_JWT_KEYS" "auth.existingSecret"
+  "PARLEY_DRAIN_SECONDS" "drainSeconds"
+  "PARLEY_ADMIN_USERNAME" "admin.existingSecret"
+  "PARLEY_ADMIN_PASSWORD" "admin.existingSecret"
+  "PARLEY_ALLOWED_ORIGINS" "gateway.allowedOrigins"
+  "PARLEY_PROMETHEUS_URL" "operator.prometheusUrl"
+  "OTEL_EXPORTER_OTLP_ENDPOINT" "tracing.endpoint"
+  "DATABASE_URL" "postgresql.existingSecret"
+  "REDIS_URL" "redis.existingSecret"
+-}}
+{{- range $name, $value := $values }}{{ if hasKey $all $name }}{{ fail (printf "env.%s is not to be set: use the value %s" $name $value) }}{{ end }}{{ end -}}
 {{- $lines := list -}}
 {{- range $name, $value := $all }}{{ $lines = append $lines (printf "- {name: %s, value: %s}" $name ($value | toString | quote)) }}{{ end -}}
 {{- join "\n" $lines -}}
@@ -106,7 +123,6 @@ imagePullSecrets:
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
 - name: POD_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
-- {name: LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
 {{- with .Values.tracing.endpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
 {{- end }}
