@@ -16,9 +16,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findPrograms } from '@parley/apiserver';
+import { findPrograms, startApiServer } from '@parley/apiserver';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { podsOf, render, resources } from './rendering.ts';
+import { chart, podsOf, render, resources } from './rendering.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const evaluator = join(root, 'charts/tilt/evaluate');
@@ -133,6 +133,10 @@ describe.skipIf(!canRun)(canRun ? 'the Tiltfile' : 'the Tiltfile (skipped: there
     expect(steps('fall_back_on').flatMap((step) => step.paths)).toEqual(expect.arrayContaining(packages));
   });
 
+  test('tells `restarting` of a change by the shell, since the image has no program `kill`', () => {
+    expect(steps('run').map(({ cmd }) => cmd)).toEqual(['kill -USR1 1']);
+  });
+
   test('starts Parley so that a change neither needs a new container nor is lost with one', () => {
     const deployments = deployed.filter(({ kind }) => kind === 'Deployment');
     expect(deployments).toHaveLength(6);
@@ -148,6 +152,48 @@ describe.skipIf(!canRun)(canRun ? 'the Tiltfile' : 'the Tiltfile (skipped: there
       expect(container).not.toHaveProperty('livenessProbe');
       expect(container).toHaveProperty('readinessProbe');
     }
+  });
+
+  test('finds a namespace and signing keys, made once, but no release of Helm, and asks for what an API server takes', async () => {
+    await using api = await startApiServer();
+    const kubeconfig = JSON.parse(readFileSync(api.kubeconfigFile, 'utf8'));
+    kubeconfig.contexts[0].name = 'kind-parley';
+    const KUBECONFIG = `${api.kubeconfigFile}.kind`;
+    writeFileSync(KUBECONFIG, JSON.stringify({ ...kubeconfig, 'current-context': 'kind-parley' }));
+    const prepare = () =>
+      promisify(execFile)(join(root, 'charts/tilt/prepare'), { env: { ...process.env, KUBECONFIG }, timeout: 60_000 });
+    const keys = async () => (await api.request('GET', '/api/v1/namespaces/parley/secrets/parley-keys')).body.data;
+
+    await prepare();
+    const made = await keys();
+    expect(Object.keys(made)).toEqual([expect.stringMatching(/\.pem$/)]);
+    await prepare();
+    expect(await keys()).toEqual(made);
+    for (const { yaml } of all('k8s_yaml'))
+      await api.kubectl(
+        ['apply', '--server-side', '--dry-run=server', '--validate=strict', '-n', 'parley', '-f', '-'],
+        yaml,
+      );
+    // A release that Helm has installed is not Tilt's to change.
+    const { helm } = await findPrograms(['helm']);
+    const values = ['--values', join(root, 'charts/tilt/values.yaml')];
+    await promisify(execFile)(helm, [
+      'install',
+      'parley',
+      chart,
+      '-n',
+      'parley',
+      '--kubeconfig',
+      KUBECONFIG,
+      ...values,
+    ]);
+    await expect(prepare()).rejects.toThrow('`helm uninstall parley -n parley` makes room for Tilt');
+  });
+
+  test('leaves the CRDs when it is taken down, so that no ChatRoom waits for an operator that is gone', () => {
+    const definitions = deployed.filter(({ kind }) => kind === 'CustomResourceDefinition');
+    expect(definitions).toHaveLength(2);
+    for (const { metadata } of definitions) expect(metadata.annotations['tilt.dev/down-policy']).toBe('keep');
   });
 
   test('runs none of the hooks of Helm, which would also uninstall', () => {
