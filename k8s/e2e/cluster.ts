@@ -49,6 +49,12 @@ export async function helm(args: string[]): Promise<string> {
 }
 export const tryHelm = (args: string[]) => run('helm', ['--kube-context', context, '-n', namespace, ...args]);
 
+/** Runs a command on the node of the control plane. */
+export async function controlPlane(args: string[]): Promise<void> {
+  const { code, out } = await run('docker', ['exec', `${context.replace('kind-', '')}-control-plane`, ...args]);
+  if (code !== 0) throw new Error(`${args.join(' ')}: ${out}`);
+}
+
 /** What a pod's metrics say: the sum of a metric's series whose labels hold all of these. */
 export async function metric(pod: string, name: string, labels: Record<string, string> = {}): Promise<number> {
   const text = await kubectl(['get', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}:9090/proxy/metrics`]);

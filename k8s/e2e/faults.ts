@@ -40,6 +40,25 @@ describe('faults', () => {
     expect(kept.length).toBe(new Set(kept).size);
   });
 
+  test('the API server stands still: calls go on, all of them', async () => {
+    const { token } = await register();
+    const load = traffic('general', token, 2);
+    await controlPlane(['pkill', '-STOP', 'kube-apiserver']);
+    try {
+      // Less than the 50 s after which nodes that cannot report are taken for dead; discovery's own tests have the minutes.
+      await new Promise((resolve) => setTimeout(resolve, 40_000));
+    } finally {
+      await controlPlane(['pkill', '-CONT', 'kube-apiserver']);
+    }
+    await load.stop();
+    console.log(`API server away for 40 s: ${load.failures.length} of ${load.calls} calls failed`);
+    expect(load.failures).toEqual([]);
+    expect(load.calls).toBeGreaterThan(100);
+    await expect
+      .poll(() => kubectl(['get', 'nodes', '-o', 'name']).catch(() => ''), { timeout: 60_000 })
+      .toContain('worker');
+  });
+
   test('a missing Secret, and then a wrong password in it, is told by the pod, which does not crash again and again', async () => {
     const off = ['order', 'payment', 'gateway', 'chat'].flatMap((name) => ['--set', `${name}.replicas=0`]);
     const given = [
