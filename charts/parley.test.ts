@@ -112,29 +112,29 @@ describe('values', () => {
   const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8'));
   const text = readFileSync(join(chart, 'values.yaml'), 'utf8');
 
-  test.each<[object, string | RegExp]>([
-    [{ image: { pullPolicy: 'Sometimes' } }, 'image/pullPolicy'],
-    [{ auth: { mode: 'maybe' } }, 'auth/mode'],
-    [{ auth: { existingSecret: 'Not A Name' } }, 'auth/existingSecret'],
-    [{ rooms: { mode: 'closed' } }, 'rooms/mode'],
+  test.each<[object, string]>([
+    [{ image: { pullPolicy: 'Sometimes' } }, 'image.pullPolicy'],
+    [{ auth: { mode: 'maybe' } }, 'auth.mode'],
+    [{ auth: { existingSecret: 'Not A Name' } }, 'auth.existingSecret'],
+    [{ rooms: { mode: 'closed' } }, 'rooms.mode'],
     [{ logLevel: 'loud' }, 'logLevel'],
-    [{ tracing: { endpoint: 'jaeger:4317' } }, 'tracing/endpoint'],
+    [{ tracing: { endpoint: 'jaeger:4317' } }, 'tracing.endpoint'],
     [{ env: { 'NOT-A-NAME': '1' } }, 'NOT-A-NAME'],
-    [{ env: { LIST: ['a'] } }, 'env/LIST'],
+    [{ env: { LIST: ['a'] } }, 'env.LIST'],
     [{ chat: { env: { REDIS_URL: 'redis://cache' } } }, 'use the value redis.existingSecret'],
     [{ drainSeconds: -1 }, 'drainSeconds'],
-    [{ user: { replicas: -1 } }, 'user/replicas'],
-    [{ chat: { replicas: '2' } }, 'chat/replicas'],
-    [{ order: { resources: { requests: { memory: 'lots' } } } }, 'order/resources/requests/memory'],
-    [{ payment: { autoscaling: { targetCPU: 0 } } }, 'payment/autoscaling/targetCPU'],
-    [{ chat: { maxUnavailable: 'half' } }, 'chat/maxUnavailable'],
-    [{ gateway: { service: { type: 'ExternalName' } } }, 'gateway/service/type'],
-    [{ gateway: { service: { nodePort: 80 } } }, 'gateway/service/nodePort'],
-    [{ gateway: { service: { grpcNodePort: 40000 } } }, 'gateway/service/grpcNodePort'],
-    [{ gateway: { allowedOrigins: ['example.com'] } }, 'gateway/allowedOrigins/0'],
-    [{ redis: { appendfsync: 'never' } }, 'redis/appendfsync'],
-    [{ postgresql: { storage: '2 GB' } }, 'postgresql/storage'],
-    [{ operator: { prometheusUrl: 'prometheus' } }, 'operator/prometheusUrl'],
+    [{ user: { replicas: -1 } }, 'user.replicas'],
+    [{ chat: { replicas: '2' } }, 'chat.replicas'],
+    [{ order: { resources: { requests: { memory: 'lots' } } } }, 'order.resources.requests.memory'],
+    [{ payment: { autoscaling: { targetCPU: 0 } } }, 'payment.autoscaling.targetCPU'],
+    [{ chat: { maxUnavailable: 'half' } }, 'chat.maxUnavailable'],
+    [{ gateway: { service: { type: 'ExternalName' } } }, 'gateway.service.type'],
+    [{ gateway: { service: { nodePort: 80 } } }, 'gateway.service.nodePort'],
+    [{ gateway: { service: { grpcNodePort: 40000 } } }, 'gateway.service.grpcNodePort'],
+    [{ gateway: { allowedOrigins: ['example.com'] } }, 'gateway.allowedOrigins.0'],
+    [{ redis: { appendfsync: 'never' } }, 'redis.appendfsync'],
+    [{ postgresql: { storage: '2 GB' } }, 'postgresql.storage'],
+    [{ operator: { prometheusUrl: 'prometheus' } }, 'operator.prometheusUrl'],
     [{ chat: { canary: { enbled: true } } }, 'enbled'],
     [{ postgres: { enabled: false } }, 'postgres'],
     [{ postgresql: { enabled: false } }, 'postgresql.existingSecret is empty'],
@@ -142,7 +142,8 @@ describe('values', () => {
   ])('%j is refused with the name of the value', async (values, name) => {
     const { code, out } = await template(values);
     expect(code).not.toBe(0);
-    expect(out).toContain(name);
+    // Before 3.18 Helm wrote user.replicas for /user/replicas.
+    expect(out.replaceAll('/', '.')).toContain(name);
   });
 
   test('the schema knows the defaults exactly, and refuses every other key', () => {

@@ -1,15 +1,18 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const toolsScript = join(import.meta.dirname, '../kind/tools');
+// What people install themselves, as k8s/kind/tools has it.
+const ownPrograms = new Set(['kubectl', 'helm']);
 const buildTimeoutMs = 20 * 60_000;
 
 /**
  * The paths of Kubernetes programs: from KUBEBUILDER_ASSETS, else from Parley's cache, else made there by
- * `k8s/kind/tools`, which downloads a release or builds it from its Go module.
+ * `k8s/kind/tools`, which downloads a release or builds it from its Go module; that leaves a kubectl or helm alone that
+ * is on PATH.
  *
  * `make test` runs that script first, so that no test has to wait minutes for a compiler.
  *
@@ -21,7 +24,8 @@ export async function findPrograms<Name extends string>(
 ): Promise<Record<Name, string>> {
   const cache = join(env['PARLEY_CACHE'] || join(homedir(), '.cache', 'parley'), 'bin');
   const folders = [env['KUBEBUILDER_ASSETS'], cache].filter((folder) => folder !== undefined && folder !== '');
-  const find = (name: string) => folders.map((folder) => join(folder!, name)).find(existsSync);
+  const onPath = (name: string) => (ownPrograms.has(name) ? (env['PATH'] ?? '').split(delimiter) : []);
+  const find = (name: string) => [...folders, ...onPath(name)].map((folder) => join(folder!, name)).find(existsSync);
 
   const missing = names.filter((name) => !find(name));
   if (missing.length > 0) {
