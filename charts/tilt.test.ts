@@ -188,7 +188,7 @@ describe.skipIf(!canRun)(canRun ? 'the Tiltfile' : 'the Tiltfile (skipped: there
       ...values,
     ]);
     await expect(prepare()).rejects.toThrow('`helm uninstall parley -n parley` makes room for Tilt');
-  });
+  }, 180_000);
 
   test('leaves the CRDs when it is taken down, so that no ChatRoom waits for an operator that is gone', () => {
     const definitions = deployed.filter(({ kind }) => kind === 'CustomResourceDefinition');
