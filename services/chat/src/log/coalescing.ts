@@ -52,8 +52,7 @@ export function coalescing(step: Step): Step {
       }
       const started = [waiting];
       rooms.set(roomId, started);
-      // After what came in the same turn of the event loop, so that a burst is one step from its first message on.
-      setImmediate(run, roomId, started);
+      void run(roomId, started);
     });
 }
 

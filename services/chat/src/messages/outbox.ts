@@ -1,4 +1,8 @@
-/** Sends on their way into the log: those of one room that come at the same time travel as one step, in order. */
+/**
+ * Sends on their way into the log: those of one room that come at the same time travel as one step, in order. The steps of
+ * all rooms start in rounds, so that they leave, are answered and are handed on together: what a round costs is much the
+ * same for one room as for many.
+ */
 import { type AppError, unavailable } from '@parley/kit';
 import type { ChatLog, Draft, Outcome, Position } from '../log/log.ts';
 import { type Actor, whyNotSend } from '../rooms/access.ts';
@@ -15,7 +19,7 @@ export interface Wish {
 }
 
 const mostPerStep = 512;
-/** Between two steps of a busy room, so that more goes in one. */
+/** Between two rounds of a busy pod, so that more goes in one. */
 const mostPauseMs = 2;
 const mostBytesPerStep = 1024 * 1024;
 /** A room that takes no more for now: senders hear when to try again. */
@@ -30,21 +34,30 @@ export interface OutboxParts {
   stepped(drafts: number): void;
 }
 
+/** A room that has something to send. */
+interface Busy {
+  waiting: Wish[];
+  /** One step at a time: the next one comes after it in the log. */
+  underWay: boolean;
+}
+
 export class Outbox {
   readonly #parts: OutboxParts;
-  readonly #waiting = new Map<string, Wish[]>();
+  readonly #busy = new Map<string, Busy>();
+  #scheduled = false;
+  /** When the next round may start. */
+  #dueAt = 0;
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
   }
 
   send(roomId: string, wish: Wish): void {
-    const waiting = this.#waiting.get(roomId);
-    if (waiting === undefined) {
-      this.#waiting.set(roomId, [wish]);
-      // Whatever else comes in this turn of the event loop goes along.
-      setImmediate(() => void this.#run(roomId));
-    } else if (waiting.length < mostWaiting) waiting.push(wish);
+    const room = this.#busy.get(roomId);
+    if (room === undefined) {
+      this.#busy.set(roomId, { waiting: [wish], underWay: false });
+      this.#soon();
+    } else if (room.waiting.length < mostWaiting) room.waiting.push(wish);
     else wish.failed(unavailable(`room ${roomId} has ${mostWaiting} messages waiting: try again`, 500));
   }
 
@@ -53,24 +66,44 @@ export class Outbox {
     return new Promise((sent, failed) => this.send(roomId, { actor, draft, sent, failed }));
   }
 
-  async #run(roomId: string): Promise<void> {
-    for (;;) {
-      const waiting = this.#waiting.get(roomId) as Wish[];
-      if (waiting.length === 0) {
-        this.#waiting.delete(roomId);
-        return;
-      }
-      const step = waiting.splice(0, fitting(waiting));
-      const startedAt = performance.now();
-      try {
-        await this.#step(roomId, step);
-      } catch (error) {
-        for (const wish of step) wish.failed(error as AppError);
-      }
-      if (step.length === 1 && waiting.length === 0) continue;
-      // Who was just answered says the next thing in a moment: the next step is for him too.
-      await new Promise((resolve) => setTimeout(resolve, Math.min(mostPauseMs, performance.now() - startedAt)));
+  #soon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const wait = this.#dueAt - performance.now();
+    // Whatever else comes in this turn of the event loop goes along.
+    if (wait <= 0.5) setImmediate(this.#round);
+    else setTimeout(this.#round, wait);
+  }
+
+  readonly #round = (): void => {
+    this.#scheduled = false;
+    const startedAt = performance.now();
+    const steps: [string, Busy, Wish[]][] = [];
+    let wishes = 0;
+    for (const [roomId, room] of this.#busy) {
+      if (room.underWay) continue;
+      const step = room.waiting.splice(0, fitting(room.waiting));
+      steps.push([roomId, room, step]);
+      wishes += step.length;
     }
+    for (const step of steps) void this.#take(...step, wishes > 1 ? startedAt : undefined);
+  };
+
+  async #take(roomId: string, room: Busy, step: Wish[], busySince: number | undefined): Promise<void> {
+    room.underWay = true;
+    try {
+      await this.#step(roomId, step);
+    } catch (error) {
+      for (const wish of step) wish.failed(error as AppError);
+    }
+    room.underWay = false;
+    if (busySince !== undefined) {
+      // Who was just answered says the next thing in a moment: the next round is for him too.
+      const now = performance.now();
+      this.#dueAt = now + Math.min(mostPauseMs, now - busySince);
+    }
+    if (room.waiting.length > 0) this.#soon();
+    else this.#busy.delete(roomId);
   }
 
   async #step(roomId: string, step: Wish[]): Promise<void> {

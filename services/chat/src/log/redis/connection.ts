@@ -95,6 +95,21 @@ export function createSubscriber(address: RedisAddress, node?: { host: string; p
   return new Redis({ ...options, ...node, enableReadyCheck: false });
 }
 
+const corked = new WeakSet<Connection>();
+
+/** What is asked in one turn of the event loop leaves in one write to each node: a write is dearer than what is in it. */
+export function askTogether(connection: Connection): void {
+  if (corked.has(connection)) return;
+  corked.add(connection);
+  const nodes = connection instanceof Cluster ? connection.nodes('master') : [connection];
+  const streams = nodes.map(({ stream }) => stream).filter((stream) => stream !== undefined);
+  for (const stream of streams) stream.cork();
+  process.nextTick(() => {
+    corked.delete(connection);
+    for (const stream of streams) stream.uncork();
+  });
+}
+
 function target({ kind, nodes }: RedisAddress, options: RedisOptions): RedisOptions {
   if (kind === 'single') return { ...options, ...nodes[0] };
   const password = options.password === undefined ? {} : { sentinelPassword: options.password };

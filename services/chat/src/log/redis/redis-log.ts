@@ -77,6 +77,8 @@ export class RedisLog implements ChatLog {
   /** Tells this pod's steps from others', and each from the one before. */
   readonly #writer = newEpoch();
   #steps = 0;
+  /** For a log that has lost its tail; another one as soon as it may have been used. */
+  #nextEpoch = newEpoch();
   /** Rooms that the store knows this pod to be in, by the pod's name. */
   #entered: { pod: string; rooms: Set<string> } = { pod: '', rooms: new Set() };
 
@@ -142,6 +144,7 @@ export class RedisLog implements ChatLog {
   }
 
   async #step(roomId: string, recordVersion: number, drafts: Draft[], seen?: Position): Promise<Appended> {
+    const nextEpoch = this.#nextEpoch;
     const answer = await run<StepAnswer>(
       this.#connection,
       scripts.append,
@@ -151,26 +154,35 @@ export class RedisLog implements ChatLog {
         recordVersion,
         seen?.epoch ?? '',
         seen?.sequence ?? 0,
-        newEpoch(),
+        nextEpoch,
         this.#writer,
         ++this.#steps,
         packDrafts(drafts),
       ],
-    );
+    ).catch((error: unknown) => {
+      this.#epochUsed(nextEpoch);
+      throw error;
+    });
     switch (answer[0].toString('latin1')) {
       case 'no-room':
         return { kind: 'no-room' };
       case 'stale':
         return { kind: 'stale', record: JSON.parse(String(answer[1])) };
       case 'repeated':
+        this.#epochUsed(nextEpoch);
         throw unavailable('the answer of the chat log was lost: try again with the same idempotency_key', 100);
       default:
         return { kind: 'done', outcomes: this.#written(roomId, drafts, answer as Written) };
     }
   }
 
+  #epochUsed(epoch: string): void {
+    if (this.#nextEpoch === epoch) this.#nextEpoch = newEpoch();
+  }
+
   #written(roomId: string, drafts: Draft[], [, epochBytes, timestampMs, first, isNew, others]: Written): Outcome[] {
     const epoch = epochBytes.toString('latin1');
+    if (isNew === 1) this.#epochUsed(epoch);
     if (isNew === 1 || others.length < drafts.length) this.#changes.touch(roomId);
     let sequence = first;
     let other = 0;

@@ -1,7 +1,7 @@
 /** The log's Lua scripts: each is one atomic step and one round trip. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type Connection, translate } from './connection.ts';
+import { askTogether, type Connection, translate } from './connection.ts';
 
 const lua = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8');
 const store = lua('store');
@@ -39,6 +39,7 @@ export async function run<Answer>(
   keys: string[],
   args: (string | number | Buffer)[],
 ): Promise<Answer> {
+  askTogether(connection);
   try {
     try {
       return (await connection.callBuffer('evalsha', sha, keys.length, ...keys, ...args)) as Answer;
