@@ -11,6 +11,8 @@ export default defineConfig({
       '*.test.ts',
     ],
     testTimeout: 60_000,
+    // What a test waits for may take its time on a busy machine.
+    expect: { poll: { timeout: 20_000 } },
     hookTimeout: 120_000,
     pool: 'forks',
     // A machine that does other things meanwhile may starve a test; two times in a row it is the test's own failure.

@@ -228,7 +228,10 @@ describe('drift', () => {
 describe('two resources that claim one room id:', () => {
   test('the older has it, the other says so, and gets it when the older goes', async () => {
     await create('older', { roomId: 'contested' });
-    await ready('older');
+    const older = await ready('older');
+    // Times of creation have whole seconds.
+    const created = Date.parse(older.metadata.creationTimestamp ?? '');
+    await expect.poll(() => Date.now() - created).toBeGreaterThan(1000);
     await create('younger', { roomId: 'contested' });
     const taken = await ready('younger', 'False', 'RoomIdTaken');
     expect(findCondition(taken.status?.conditions, 'Ready')?.message).toContain('default/older');
