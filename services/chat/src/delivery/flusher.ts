@@ -19,7 +19,10 @@ export class Flusher {
 
   soon(room: Flushed): void {
     this.#waiting.add(room);
-    if (this.#scheduled) return;
+    if (!this.#scheduled) this.#schedule();
+  }
+
+  #schedule(): void {
     this.#scheduled = true;
     const wait = this.#dueAt - performance.now();
     // What comes in the same turn of the event loop travels together either way.
@@ -29,17 +32,17 @@ export class Flusher {
 
   readonly #flush = (): void => {
     this.#startedAt = performance.now();
-    this.#dueAt = this.#startedAt + mostPauseMs;
-    this.#scheduled = false;
     const rooms = this.#waiting;
     this.#waiting = new Set();
-    for (const room of rooms) room.flush();
-    // HTTP/2 sends what was written at the end of this turn: it counts too.
+    // HTTP/2 sends what is written at the end of this turn: it counts too.
     setImmediate(this.#flushed);
+    for (const room of rooms) room.flush();
   };
 
   readonly #flushed = (): void => {
     const now = performance.now();
     this.#dueAt = now + Math.min(mostPauseMs, Math.max(leastPauseMs, now - this.#startedAt));
+    this.#scheduled = false;
+    if (this.#waiting.size > 0) this.#schedule();
   };
 }
