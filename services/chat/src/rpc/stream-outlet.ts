@@ -8,7 +8,6 @@ const gatherBytes = 32 * 1024;
 export class StreamOutlet implements Outlet {
   readonly mostBytes: number;
   readonly holdBytes: number;
-  pendingBytes = 0;
   readonly #out: Outgoing<never>;
   #gathered: Buffer[] = [];
   #gatheredBytes = 0;
@@ -18,6 +17,10 @@ export class StreamOutlet implements Outlet {
     this.#out = out;
     this.mostBytes = mostBytes;
     this.holdBytes = Math.min(mostBytes / 16, 1024 * 1024);
+  }
+
+  get pendingBytes(): number {
+    return this.#out.pendingBytes;
   }
 
   write(framed: Buffer): void {
@@ -52,14 +55,14 @@ export class StreamOutlet implements Outlet {
     this.#write(gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered));
   };
 
+  /** Only where somebody may come to wait for it is it worth hearing that a write has left. */
   #write(framed: Buffer): void {
-    const { length } = framed;
-    this.pendingBytes += length;
-    this.#out.writeFramed(framed, () => {
-      this.pendingBytes -= length;
-      if (this.#drained.length > 0 && this.pendingBytes <= this.holdBytes / 2) {
-        for (const call of this.#drained.splice(0)) call();
-      }
-    });
+    const isMuch = this.pendingBytes + framed.length > this.holdBytes / 2;
+    this.#out.writeFramed(framed, isMuch ? this.#left : undefined);
   }
+
+  readonly #left = (): void => {
+    if (this.#drained.length === 0 || this.pendingBytes > this.holdBytes / 2) return;
+    for (const call of this.#drained.splice(0)) call();
+  };
 }

@@ -10,7 +10,8 @@ type Outlet = ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknow
 interface Insides {
   call?: {
     stream?: {
-      write(bytes: Buffer, done: (error?: Error | null) => void): boolean;
+      write(bytes: Buffer, done?: (error?: Error | null) => void): boolean;
+      readonly writableLength: number;
       close(code: number): void;
       once(event: 'close', listener: () => void): void;
       destroyed: boolean;
@@ -45,26 +46,48 @@ export function* unframe(framed: Buffer): Generator<Buffer> {
   }
 }
 
+/** A way out for framed bytes. A callback for a write costs as much as the write: ask for one where it is needed. */
+export interface FramedWriter {
+  write(framed: Buffer, flushed?: () => void): void;
+  readonly pendingBytes: number;
+}
+
 /** Writes framed bytes to a stream's HTTP/2 stream, or message by message where grpc-js does not show it. */
-export function framedWriter(stream: Outlet): (framed: Buffer, done: () => void) => void {
+export function framedWriter(stream: Outlet): FramedWriter {
   const http2 = (stream as unknown as Insides).call?.stream;
-  if (typeof http2?.write !== 'function') {
-    return (framed, done) => {
-      const messages = [...unframe(framed)];
-      messages.forEach((message, i) => {
-        if (i === messages.length - 1) stream.write(message, done);
-        else stream.write(message);
-      });
-    };
-  }
+  if (typeof http2?.write !== 'function') return messageWriter(stream);
   let begun = false;
-  return (framed, done) => {
-    if (http2.destroyed || http2.closed) return;
-    if (!begun) {
-      begun = true;
-      stream.sendMetadata(new Metadata());
-    }
-    http2.write(framed, done);
+  return {
+    get pendingBytes() {
+      return http2.writableLength;
+    },
+    write(framed, flushed) {
+      if (http2.destroyed || http2.closed) return;
+      if (!begun) {
+        begun = true;
+        stream.sendMetadata(new Metadata());
+      }
+      http2.write(framed, flushed);
+    },
+  };
+}
+
+function messageWriter(stream: Outlet): FramedWriter {
+  let pendingBytes = 0;
+  return {
+    get pendingBytes() {
+      return pendingBytes;
+    },
+    write(framed, flushed) {
+      pendingBytes += framed.length;
+      const messages = [...unframe(framed)];
+      const last = messages.pop();
+      for (const message of messages) stream.write(message);
+      stream.write(last, () => {
+        pendingBytes -= framed.length;
+        flushed?.();
+      });
+    },
   };
 }
 

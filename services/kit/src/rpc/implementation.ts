@@ -13,8 +13,10 @@ export interface Outgoing<T> {
    * of messages is one write, and one buffer serves every reader without being copied for each.
    */
   writeFramed(framed: Buffer, flushed?: () => void): void;
-  /** Bytes and objects written and not yet flushed. */
+  /** Messages written with `write` that have not left for the network. */
   readonly pendingWrites: number;
+  /** Bytes written with `writeFramed` that have not left for the network. */
+  readonly pendingBytes: number;
 }
 
 /** A request stream. */

@@ -288,22 +288,22 @@ function outgoing(
   method: Method,
 ): Outgoing<unknown> {
   let pendingWrites = 0;
-  const write = framedWriter(stream);
-  const writeFramed = (framed: Buffer, flushed?: () => void) => {
-    pendingWrites++;
-    write(framed, () => {
-      pendingWrites--;
-      flushed?.();
-    });
-  };
+  const writer = framedWriter(stream);
   return {
     get pendingWrites() {
       return pendingWrites;
     },
-    write(message, flushed) {
-      writeFramed(frame(Buffer.isBuffer(message) ? message : method.encodeResponse(message as object)), flushed);
+    get pendingBytes() {
+      return writer.pendingBytes;
     },
-    writeFramed,
+    write(message, flushed) {
+      pendingWrites++;
+      writer.write(frame(Buffer.isBuffer(message) ? message : method.encodeResponse(message as object)), () => {
+        pendingWrites--;
+        flushed?.();
+      });
+    },
+    writeFramed: writer.write,
   };
 }
 
