@@ -116,7 +116,7 @@ test('a stream ends with its token, with its user’s sign-out, and with the gat
   const token = (id: string, seconds = 900) => ({
     authorization: `Bearer ${going.token(id, `u${id}`, 'member', seconds)}`,
   });
-  await using expiring = await Listener.open('/v1/rooms/ending/events', token('1', 1), going.url);
+  await using expiring = await Listener.open('/v1/rooms/ending/events', token('1', 4), going.url);
   await using revoked = await Listener.open('/v1/rooms/ending/events', token('2'), going.url);
   await using drained = await Listener.open('/v1/rooms/ending/events', token('3'), going.url);
   going.store.append({ room_id: 'ending', content: 'one' });
