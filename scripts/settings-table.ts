@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { chatSettings } from '@parley/chat';
 import { gatewaySettings } from '@parley/gateway';
 import type { Setting } from '@parley/kit';
+import { operatorSettings } from '@parley/operator';
 import { orderSettings } from '@parley/order';
 import { paymentSettings } from '@parley/payment';
 import { userSettings } from '@parley/user';
@@ -16,6 +17,7 @@ const groups: [string, Record<string, Setting<unknown>>][] = [
   ['order', orderSettings],
   ['payment', paymentSettings],
   ['gateway', gatewaySettings],
+  ['operator', operatorSettings],
 ];
 const cell = (text: string) => text.replaceAll('|', '\\|');
 const rows = groups.flatMap(([group, settings]) =>
