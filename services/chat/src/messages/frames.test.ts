@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { messageCodec, unframe } from '@parley/kit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -112,5 +113,22 @@ test('bytes that are no frame are left to protobufjs or are INVALID_ARGUMENT, ne
       }
     }),
     { numRuns: 5000 },
+  );
+});
+
+test('a send is read if and only if its text is UTF-8, U+FFFD itself included', () => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    text.map((each) => Buffer.from(each)),
+    fc.constant(Buffer.from('a\ufffdb')),
+  );
+  fc.assert(
+    fc.property(bytes, (content) => {
+      fc.pre(content.length < 120);
+      const message = Buffer.concat([Buffer.from([0x2a, content.length]), content]);
+      const frame = Buffer.concat([Buffer.from([0x2a, message.length]), message]);
+      if (isUtf8(content)) expect(readSendFrame(frame)?.send.content).toBe(Buffer.from(content).toString());
+      else expect(() => readSendFrame(frame)).toThrow('not valid UTF-8');
+    }),
   );
 });

@@ -82,8 +82,12 @@ export class Fields {
 
   text(): string {
     const [start, end] = this.#span();
-    if (!isUtf8(this.bytes.subarray(start, end))) throw new RangeError('a string is not valid UTF-8');
-    return this.bytes.toString('utf8', start, end);
+    const text = this.bytes.toString('utf8', start, end);
+    // Whatever cannot be read became this character; it may also have been sent.
+    if (text.includes('\ufffd') && !isUtf8(this.bytes.subarray(start, end))) {
+      throw new RangeError('a string is not valid UTF-8');
+    }
+    return text;
   }
 
   skip(): void {
