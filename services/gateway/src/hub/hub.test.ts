@@ -108,13 +108,14 @@ for (const how of ['politely', 'without a word'] as const) {
 
 test('what was being sent when the stream broke is sent again, and counts once', async () => {
   await using a = await join('1', 'r');
-  const answers = numbers(1, 200).map((content) => a.ask({ send: { room_id: 'r', content } }));
+  // Fewer than the frames that a socket may send at once.
+  const answers = numbers(1, 150).map((content) => a.ask({ send: { room_id: 'r', content } }));
   await until(() => a.contents('r').length > 20);
   world.pods[0]!.breakStreams(false);
   const sent = await Promise.all(answers);
   expect(sent.every((frame) => frame.sent?.success)).toBe(true);
-  await until(() => a.contents('r').length >= 200);
-  expect(a.contents('r').toSorted()).toEqual(numbers(1, 200).toSorted());
+  await until(() => a.contents('r').length >= 150);
+  expect(a.contents('r').toSorted()).toEqual(numbers(1, 150).toSorted());
 });
 
 test('a lost log is told to everybody, and what is kept follows', async () => {
