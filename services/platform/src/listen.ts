@@ -1,8 +1,7 @@
 /** The gRPC port: the process's own services, or in the gateway's pod a proxy to everybody's. */
-import { type Logger, type Metrics, RpcServer, type SettingsOf } from '@parley/kit';
+import { type Logger, type Metrics, RpcServer } from '@parley/kit';
 import type { Ports } from './ports.ts';
 import type { BuiltServices } from './services.ts';
-import type { serveSettings } from './settings.ts';
 import type { SignIn } from './sign-in.ts';
 
 export interface Listening extends AsyncDisposable {
@@ -13,12 +12,10 @@ export interface Listening extends AsyncDisposable {
 
 interface ListenParts {
   services: BuiltServices;
-  settings: SettingsOf<typeof serveSettings>;
   ports: Ports;
   signIn: SignIn;
   log: Logger;
   metrics: Metrics;
-  alone: boolean;
 }
 
 export async function listen({ services, ports, signIn, log, metrics }: ListenParts): Promise<Listening> {

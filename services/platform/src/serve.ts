@@ -40,7 +40,7 @@ export async function serve(what: string, env: NodeJS.ProcessEnv, stop: AbortSig
     await buildServices({ kinds, alone, env, settings, log, metrics, ports, store, signIn, podId }),
   );
   for (const check of services.checks) readiness.add(check);
-  const server = stack.use(await listen({ services, settings, ports, signIn, log, metrics, alone }));
+  const server = stack.use(await listen({ services, ports, signIn, log, metrics }));
 
   started = true;
   const ready = Math.round(performance.now() - startedAt);

@@ -26,12 +26,10 @@ export interface DatabaseSettings {
 export class Database implements AsyncDisposable {
   readonly embedded: boolean;
   readonly #kysely: Kysely<unknown>;
-  readonly #pool: pg.Pool | undefined;
   readonly url: string | undefined;
 
   private constructor(kysely: Kysely<unknown>, url: string | undefined, pool: pg.Pool | undefined) {
     this.#kysely = kysely;
-    this.#pool = pool;
     this.url = url;
     this.embedded = pool === undefined;
   }
@@ -93,11 +91,6 @@ export class Database implements AsyncDisposable {
   /** For readiness. @throws AppError UNAVAILABLE. */
   async check(): Promise<void> {
     await sql`select 1`.execute(this.#kysely);
-  }
-
-  /** How many callers wait for a connection. */
-  get waiting(): number {
-    return this.#pool?.waitingCount ?? 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -89,20 +89,10 @@ export class RpcServer implements AsyncDisposable {
     return server;
   }
 
-  /** How many calls are under way; streams count while they are open. */
-  get callsUnderWay(): number {
-    return this.#calls.size;
-  }
-
   /** Health says NOT_SERVING from now on, for balancers that ask; calls still work. */
   notServing(): void {
     this.#health.setStatus('', 'NOT_SERVING');
     for (const { name } of this.#settings.services) this.#health.setStatus(name, 'NOT_SERVING');
-  }
-
-  /** Ends calls of callers for whom `which` holds, with this error: sign-out, moves, draining. */
-  endCalls(which: (context: CallContext) => boolean, error: AppError): void {
-    for (const call of this.#calls) if (which(call.context)) call.abort(error);
   }
 
   /**
