@@ -1,3 +1,5 @@
+import { compressionAlgorithms } from '@grpc/grpc-js';
+import { RpcChannel } from '@parley/kit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Store, stores } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
@@ -42,6 +44,30 @@ describe.each(stores)('on $store', ({ open }) => {
     const texts = Array.from({ length: 500 }, (_, i) => `text ${i}`);
     await Promise.all(texts.map((content) => ann.ask({ send: { ...member('order', 'ann'), content } })));
     await expect.poll(() => ann.textsIn('order')).toEqual(texts);
+  });
+
+  test('a text that takes several HTTP/2 frames arrives whole, with those around it', async () => {
+    using ann = talker();
+    await ann.ask({ subscribe: member('long', 'ann') });
+    const texts = ['before', 'x'.repeat(16_384), 'é'.repeat(8_000), 'after'];
+    await Promise.all(texts.map((content) => ann.ask({ send: { ...member('long', 'ann'), content } })));
+    await expect.poll(() => ann.textsIn('long')).toEqual(texts);
+  });
+
+  test('what a caller has compressed is read too', async () => {
+    const channelOptions = { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip };
+    using channel = new RpcChannel({ address: `127.0.0.1:${pod.port}`, channelOptions });
+    using ann = new Talker(channel.client('chat.ChatService').connect());
+    await ann.ask({ subscribe: member('packed', 'ann') });
+    const content = 'again and again and '.repeat(100);
+    expect(await ann.ask({ send: { ...member('packed', 'ann'), content } })).toMatchObject({ sent: { success: true } });
+    await expect.poll(() => ann.textsIn('packed')).toEqual([content]);
+  });
+
+  test('a frame of more than 4 MiB ends the stream with RESOURCE_EXHAUSTED', async () => {
+    using ann = talker();
+    ann.tell({ send: { ...member('general', 'ann'), content: 'x'.repeat(4 * 1024 * 1024) } });
+    expect(await ann.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
   });
 
   test('an error is told with its code by the ref, and the stream goes on', async () => {

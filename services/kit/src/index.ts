@@ -29,6 +29,7 @@ export {
   methodsOf,
   packageDefinition,
 } from './rpc/definitions.ts';
+export type { FramedWriter } from './rpc/framed-writer.ts';
 export { frame, unframe, writePrefix } from './rpc/framing.ts';
 export * from './rpc/implementation.ts';
 export { defaultServerOptions, RpcServer, type ServerSettings } from './rpc/server.ts';

@@ -67,7 +67,7 @@ export class Connection implements OpenStream {
     this.context = context;
     this.caller = context.caller;
     const { queueBytes, serviceQueueBytes } = parts.settings;
-    this.outlet = new StreamOutlet(out as Outgoing<never>, this.vouches ? serviceQueueBytes : queueBytes);
+    this.outlet = new StreamOutlet(out.framed, this.vouches ? serviceQueueBytes : queueBytes);
     this.#ended = new Promise((_, reject) => {
       this.#end = reject;
     });

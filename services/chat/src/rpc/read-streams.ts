@@ -48,7 +48,7 @@ export async function joinRoom(
       feed,
       actor,
       caller: context.caller,
-      outlet: new StreamOutlet(out as Outgoing<never>, parts.settings.queueBytes),
+      outlet: new StreamOutlet(out.framed, parts.settings.queueBytes),
       movable: after !== undefined,
       withoutOwnAfter: feed.head.sequence,
     });
@@ -72,7 +72,7 @@ export async function subscribe(
   let stream: RoomStream | undefined;
   try {
     const { sequence, lost } = await startOf(visitor, after);
-    const outlet = new StreamOutlet(out as Outgoing<never>, parts.settings.queueBytes);
+    const outlet = new StreamOutlet(out.framed, parts.settings.queueBytes);
     stream = new RoomStream({
       form: 'batch',
       feed,

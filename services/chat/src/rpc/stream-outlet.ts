@@ -1,4 +1,4 @@
-import type { Outgoing } from '@parley/kit';
+import type { FramedWriter } from '@parley/kit';
 import type { Outlet } from '../delivery/subscriber.ts';
 
 /** Small frames wait for each other until this much has come together. */
@@ -8,12 +8,12 @@ const gatherBytes = 32 * 1024;
 export class StreamOutlet implements Outlet {
   readonly mostBytes: number;
   readonly holdBytes: number;
-  readonly #out: Outgoing<never>;
+  readonly #out: FramedWriter;
   #gathered: Buffer[] = [];
   #gatheredBytes = 0;
   #drained: (() => void)[] = [];
 
-  constructor(out: Outgoing<never>, mostBytes: number) {
+  constructor(out: FramedWriter, mostBytes: number) {
     this.#out = out;
     this.mostBytes = mostBytes;
     this.holdBytes = Math.min(mostBytes / 16, 1024 * 1024);
@@ -58,7 +58,7 @@ export class StreamOutlet implements Outlet {
   /** Only where somebody may come to wait for it is it worth hearing that a write has left. */
   #write(framed: Buffer): void {
     const isMuch = this.pendingBytes + framed.length > this.holdBytes / 2;
-    this.#out.writeFramed(framed, isMuch ? this.#left : undefined);
+    this.#out.write(framed, isMuch ? this.#left : undefined);
   }
 
   readonly #left = (): void => {

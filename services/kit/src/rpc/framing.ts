@@ -1,24 +1,5 @@
-/**
- * gRPC's framing on HTTP/2, written by ourselves where many readers get the same bytes. grpc-js copies every message for
- * every reader to put five bytes before it, and makes one write of each; here a buffer is framed once and written to all.
- */
-import { Metadata, type ServerDuplexStream, type ServerWritableStream } from '@grpc/grpc-js';
-
-type Outlet = ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>;
-
-/** What is used of grpc-js's insides (1.14: BaseServerInterceptingCall keeps its HTTP/2 stream there).. */
-interface Insides {
-  call?: {
-    stream?: {
-      write(bytes: Buffer, done?: (error?: Error | null) => void): boolean;
-      readonly writableLength: number;
-      close(code: number): void;
-      once(event: 'close', listener: () => void): void;
-      destroyed: boolean;
-      closed: boolean;
-    };
-  };
-}
+/** gRPC's framing on HTTP/2: each message behind five bytes, whether it is compressed and how long it is. */
+import { AppError } from '../errors.ts';
 
 const prefixBytes = 5;
 
@@ -46,63 +27,70 @@ export function* unframe(framed: Buffer): Generator<Buffer> {
   }
 }
 
-/** A way out for framed bytes. A callback for a write costs as much as the write: ask for one where it is needed. */
-export interface FramedWriter {
-  write(framed: Buffer, flushed?: () => void): void;
-  readonly pendingBytes: number;
-}
+const nothing: Buffer = Buffer.alloc(0);
 
-/** Writes framed bytes to a stream's HTTP/2 stream, or message by message where grpc-js does not show it. */
-export function framedWriter(stream: Outlet): FramedWriter {
-  const http2 = (stream as unknown as Insides).call?.stream;
-  if (typeof http2?.write !== 'function') return messageWriter(stream);
-  let begun = false;
-  return {
-    get pendingBytes() {
-      return http2.writableLength;
-    },
-    write(framed, flushed) {
-      if (http2.destroyed || http2.closed) return;
-      if (!begun) {
-        begun = true;
-        stream.sendMetadata(new Metadata());
+/** Takes messages out of a stream's bytes, however they are cut. A message that comes in one piece is not copied. */
+export class Unframer {
+  readonly #mostBytes: number;
+  #bytes = nothing;
+  #at = 0;
+  /** What came after `#bytes` while a message was not whole yet: put together once it is. */
+  #later: Buffer[] = [];
+  #laterBytes = 0;
+  #wanted = prefixBytes;
+
+  /** @param mostBytes how long a message may be */
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
+  }
+
+  /** Whether all that came was taken out. */
+  get empty(): boolean {
+    return this.#at === this.#bytes.length && this.#laterBytes === 0;
+  }
+
+  add(chunk: Buffer): void {
+    if (this.#at === this.#bytes.length && this.#laterBytes === 0) {
+      this.#bytes = chunk;
+      this.#at = 0;
+    } else {
+      this.#later.push(chunk);
+      this.#laterBytes += chunk.length;
+    }
+  }
+
+  /** The next whole message, without its prefix. @throws AppError for one that is too long, or compressed. */
+  next(): Buffer | undefined {
+    if (!this.#has(this.#wanted)) return undefined;
+    if (this.#wanted === prefixBytes) {
+      const length = this.#bytes.readUInt32BE(this.#at + 1);
+      if (this.#bytes[this.#at] !== 0) {
+        throw new AppError('INVALID_ARGUMENT', 'a message is compressed, but the call has no grpc-encoding');
       }
-      http2.write(framed, flushed);
-    },
-  };
-}
+      if (length > this.#mostBytes) {
+        throw new AppError('RESOURCE_EXHAUSTED', `a message of ${length} bytes; at most ${this.#mostBytes}`);
+      }
+      this.#wanted += length;
+      if (!this.#has(this.#wanted)) return undefined;
+    }
+    const end = this.#at + this.#wanted;
+    const message = this.#bytes.subarray(this.#at + prefixBytes, end);
+    this.#at = end;
+    this.#wanted = prefixBytes;
+    if (this.empty) this.#bytes = nothing;
+    if (this.#bytes === nothing) this.#at = 0;
+    return message;
+  }
 
-function messageWriter(stream: Outlet): FramedWriter {
-  let pendingBytes = 0;
-  return {
-    get pendingBytes() {
-      return pendingBytes;
-    },
-    write(framed, flushed) {
-      pendingBytes += framed.length;
-      const messages = [...unframe(framed)];
-      const last = messages.pop();
-      for (const message of messages) stream.write(message);
-      stream.write(last, () => {
-        pendingBytes -= framed.length;
-        flushed?.();
-      });
-    },
-  };
-}
-
-const cutOffMs = 3000;
-/** CANCEL of RFC 9113. */
-const cancelled = 8;
-
-/**
- * A stream that has ended is closed when its reader has read what was written for him; one who does not read at all is cut
- * off after a while, so that his bytes do not stay with us.
- */
-export function cutOffLater(stream: Outlet): void {
-  const http2 = (stream as unknown as Insides).call?.stream;
-  if (http2 === undefined || http2.closed || http2.destroyed) return;
-  const timer = setTimeout(() => http2.close(cancelled), cutOffMs);
-  timer.unref();
-  http2.once('close', () => clearTimeout(timer));
+  /** Whether so many bytes are there; then they are in one piece. */
+  #has(bytes: number): boolean {
+    const here = this.#bytes.length - this.#at;
+    if (here >= bytes) return true;
+    if (here + this.#laterBytes < bytes) return false;
+    this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), ...this.#later]);
+    this.#at = 0;
+    this.#later = [];
+    this.#laterBytes = 0;
+    return true;
+  }
 }

@@ -3,20 +3,19 @@ import type { handleBidiStreamingCall, handleServerStreamingCall, handleUnaryCal
 import type { ServiceName, Services } from '@parley/proto';
 import type { Access } from './access.ts';
 import type { CallContext } from './context.ts';
+import type { FramedWriter } from './framed-writer.ts';
 
 /** A response stream, with what its writer needs to know of how far the reader is behind. */
 export interface Outgoing<T> {
   /** Sends a message, or bytes that are one already: encode once, write to many. @param flushed called once they left for the network. */
   write(message: T | Buffer, flushed?: () => void): void;
+  /** Messages written with `write` that have not left for the network. */
+  readonly pendingWrites: number;
   /**
    * Sends bytes that are whole gRPC messages already, each behind its five bytes of prefix (see framing.ts): any number
    * of messages is one write, and one buffer serves every reader without being copied for each.
    */
-  writeFramed(framed: Buffer, flushed?: () => void): void;
-  /** Messages written with `write` that have not left for the network. */
-  readonly pendingWrites: number;
-  /** Bytes written with `writeFramed` that have not left for the network. */
-  readonly pendingBytes: number;
+  readonly framed: FramedWriter;
 }
 
 /** A request stream. */

@@ -28,8 +28,9 @@ import { extractTrace, inSpan, SpanKind, tracingEnabled } from '../tracing.ts';
 import { type AuthMode, checkAccess } from './access.ts';
 import type { CallContext } from './context.ts';
 import { type Method, methodsOf, packageDefinition } from './definitions.ts';
-import { cutOffLater, frame, framedWriter } from './framing.ts';
-import type { Incoming, Outgoing, ServedService } from './implementation.ts';
+import { cutOffLater } from './http2-stream.ts';
+import type { ServedService } from './implementation.ts';
+import { IncomingStream, OutgoingStream } from './server-streams.ts';
 import { toStatus } from './status.ts';
 
 export interface ServerSettings {
@@ -64,11 +65,16 @@ export class RpcServer implements AsyncDisposable {
   readonly #health: HealthImplementation;
   readonly #settings: ServerSettings;
   readonly #calls = new Set<LiveCall>();
+  /** How long a message may be. */
+  readonly #mostBytes: number;
   port = 0;
 
   private constructor(settings: ServerSettings) {
     this.#settings = settings;
-    this.#server = new Server({ ...defaultServerOptions, ...settings.options });
+    const options = { ...defaultServerOptions, ...settings.options };
+    this.#server = new Server(options);
+    const mostBytes = options['grpc.max_receive_message_length'] ?? -1;
+    this.#mostBytes = mostBytes < 0 ? Number.POSITIVE_INFINITY : mostBytes;
     for (const service of settings.services) this.#add(service);
     this.#health = new HealthImplementation({ '': 'SERVING' });
     for (const { name } of settings.services) this.#health.setStatus(name, 'SERVING');
@@ -208,11 +214,12 @@ export class RpcServer implements AsyncDisposable {
       callback(null, await handler(method.decodeRequest((call as ServerUnaryCall<Buffer, unknown>).request), context));
     } else if (method.kind === 'server_stream') {
       const stream = call as ServerWritableStream<Buffer, unknown>;
-      await handler(method.decodeRequest(stream.request), context, outgoing(stream, method));
+      await handler(method.decodeRequest(stream.request), context, new OutgoingStream(stream, method));
       if (!stream.cancelled) stream.end();
     } else {
       const stream = call as ServerDuplexStream<Buffer, unknown>;
-      await handler(incoming(stream, method, context.signal), context, outgoing(stream, method));
+      const incoming = new IncomingStream(stream, method, context.signal, this.#mostBytes);
+      await handler(incoming, context, new OutgoingStream(stream, method));
       if (!stream.cancelled) stream.end();
     }
   }
@@ -271,56 +278,6 @@ class LiveCall {
   seconds(): number {
     return (performance.now() - this.#startedAt) / 1000;
   }
-}
-
-function outgoing(
-  stream: ServerWritableStream<Buffer, unknown> | ServerDuplexStream<Buffer, unknown>,
-  method: Method,
-): Outgoing<unknown> {
-  let pendingWrites = 0;
-  const writer = framedWriter(stream);
-  return {
-    get pendingWrites() {
-      return pendingWrites;
-    },
-    get pendingBytes() {
-      return writer.pendingBytes;
-    },
-    write(message, flushed) {
-      pendingWrites++;
-      writer.write(frame(Buffer.isBuffer(message) ? message : method.encodeResponse(message as object)), () => {
-        pendingWrites--;
-        flushed?.();
-      });
-    },
-    writeFramed: writer.write,
-  };
-}
-
-function incoming(stream: ServerDuplexStream<Buffer, unknown>, method: Method, signal: AbortSignal): Incoming<unknown> {
-  return {
-    each(on, decode) {
-      return new Promise<void>((resolve, reject) => {
-        const fail = (error: unknown) => {
-          stream.pause();
-          reject(error);
-        };
-        signal.addEventListener('abort', () => fail(signal.reason), { once: true });
-        stream.on('data', (bytes: Buffer) => {
-          try {
-            const wait = on(decode?.(bytes) ?? method.decodeRequest(bytes));
-            if (wait === undefined) return;
-            stream.pause();
-            wait.then(() => stream.resume(), fail);
-          } catch (error) {
-            fail(error);
-          }
-        });
-        stream.once('end', resolve);
-        stream.once('error', fail);
-      });
-    },
-  };
 }
 
 const asIs = (bytes: Buffer): Buffer => bytes;
