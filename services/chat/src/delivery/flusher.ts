@@ -1,10 +1,12 @@
 /**
  * When what has come is handed on: at once while it is quiet, in batches under load. One for all rooms of a pod.
- * A batch costs about the same however many messages are in it, so that the pause after one is as long as the batch took:
- * a pod that has much to do hands on less often, and spends less on each message.
+ * A batch costs about the same however many messages are in it, so that the pause after one is twice as long as the batch
+ * took: a pod that has much to do hands on less often, and spends less on each message. What it has left it needs to take
+ * and answer sends, without which there is nothing to hand on.
  */
+const pauseFactor = 2;
 const leastPauseMs = 1;
-const mostPauseMs = 10;
+const mostPauseMs = 20;
 
 export interface Flushed {
   flush(): void;
@@ -41,7 +43,7 @@ export class Flusher {
 
   readonly #flushed = (): void => {
     const now = performance.now();
-    this.#dueAt = now + Math.min(mostPauseMs, Math.max(leastPauseMs, now - this.#startedAt));
+    this.#dueAt = now + Math.min(mostPauseMs, Math.max(leastPauseMs, pauseFactor * (now - this.#startedAt)));
     this.#scheduled = false;
     if (this.#waiting.size > 0) this.#schedule();
   };
