@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
-/** Callers that never stop, and what became of their calls. */
-import { http } from './cluster.ts';
+/** Callers that never stop, and what became of their calls; a listener who is moved from pod to pod. */
+import { Connection } from '@parley/client';
+import { http, url } from './cluster.ts';
 
 export interface Traffic {
   /** Calls so far. */
@@ -16,11 +17,13 @@ export interface Traffic {
 export function traffic(room: string, token: string, callers = 4, retry = false): Traffic {
   let stopped = false;
   let calls = 0;
+  const begunAt = performance.now();
   const failures: string[] = [];
   const acknowledged: string[] = [];
   const note = (what: string, { status, body }: { status: number; body: { detail?: string } }) => {
     calls++;
-    if (status !== 200) failures.push(`${what}: ${status} ${body.detail ?? ''}`);
+    const seconds = ((performance.now() - begunAt) / 1000).toFixed(1);
+    if (status !== 200) failures.push(`${what} after ${seconds} s: ${status} ${body.detail ?? ''}`);
     return status === 200;
   };
   const caller = async (number: number) => {
@@ -61,4 +64,44 @@ export async function contents(room: string, token: string): Promise<string[]> {
     if (body.messages.length === 0 || body.cursor === cursor) return found;
     cursor = body.cursor;
   }
+}
+
+export interface Listener {
+  /** Contents as they came, in order: what came twice is here twice. */
+  readonly heard: string[];
+  /** How often the stream was opened anew, and how often the server said that history was lost. */
+  readonly moved: number;
+  readonly lost: number;
+  stop(): void;
+}
+
+/** Listens to a room by WebSocket with the SDK, through every pod that goes. */
+export function listener(room: string, token: string): Listener {
+  const heard: string[] = [];
+  let opened = 0;
+  let lost = 0;
+  const connection = new Connection({
+    url,
+    credential: async () => ({ token }),
+    onRoom(_state, event) {
+      if (event.kind === 'opened') {
+        opened++;
+        if (event.lost) lost++;
+      }
+      if (event.kind === 'messages')
+        heard.push(...event.messages.filter(({ type }) => type === 'MESSAGE_TYPE_TEXT').map(({ content }) => content));
+    },
+  });
+  connection.start();
+  connection.join(room);
+  return {
+    heard,
+    get moved() {
+      return Math.max(0, opened - 1);
+    },
+    get lost() {
+      return lost;
+    },
+    stop: () => connection.stop(),
+  };
 }

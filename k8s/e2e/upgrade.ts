@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { apply, chart, helm, http, json, register, room, values } from './cluster.ts';
-import { contents, traffic } from './traffic.ts';
+import { contents, listener, traffic } from './traffic.ts';
 
 const image = async () => (await json(['get', 'deployment', 'parley-gateway'])).spec.template.spec.containers[0].image;
 
 describe('upgrade', () => {
-  test('to another image and back, under traffic: no failed call, nothing lost', async () => {
+  test('to another image and back, under traffic: no failed call, nothing lost, and a listener hears all of it once', async () => {
     const { token } = await register();
     await apply(room('moving', 'retention: {maxMessages: 20000}'));
     await expect.poll(async () => (await http('GET', '/v1/rooms/moving', undefined, token)).status).toBe(200);
@@ -22,6 +22,7 @@ describe('upgrade', () => {
       '--timeout',
       '150s',
     ]);
+    const ear = listener('moving', token);
     const load = traffic('moving', token, 3);
     await expect.poll(() => load.calls, { timeout: 60_000 }).toBeGreaterThan(50);
     await helm([
@@ -47,5 +48,11 @@ describe('upgrade', () => {
     const kept = await contents('moving', token);
     expect(load.acknowledged.filter((content) => !kept.includes(content))).toEqual([]);
     expect(kept.length).toBe(new Set(kept).size);
+    await expect.poll(() => ear.heard.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(kept.length);
+    ear.stop();
+    console.log(`the listener was moved ${ear.moved} times and heard ${ear.heard.length} messages`);
+    expect(ear.heard).toEqual(kept);
+    expect(ear.moved).toBeGreaterThan(0);
+    expect(ear.lost).toBe(0);
   }, 600_000);
 });
