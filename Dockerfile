@@ -17,10 +17,9 @@ COPY services/payment/package.json services/payment/
 COPY services/platform/package.json services/platform/
 COPY services/user/package.json services/user/
 COPY services/web/package.json services/web/
-# What the platform needs, and it only: not the root's tools, and not the `node` that the base image is. Not `npm ci`,
-# which wants even other machines' optional packages to be there; the versions are the lock file's all the same.
-# Type declarations and source maps are a third of the packages, and of no use here.
-RUN npm install --workspace @parley/platform --omit dev --ignore-scripts \
+# What the platform needs, and it only: not the root's tools, and not the `node` that the base image is. Type declarations
+# and source maps are a third of the packages, and of no use here.
+RUN npm ci --workspace @parley/platform --omit dev --ignore-scripts \
  && rm -rf node_modules/@types node_modules/.package-lock.json \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
 

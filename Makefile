@@ -14,9 +14,8 @@ help: ## this list
 
 install: node_modules/.installed ## npm packages, as the lock file has them
 
-node_modules/.installed: package.json package-lock.json proto/package.json services/*/package.json operator/package.json
-	# Not `npm ci`, which wants every other machine's optional packages in the lock file too; this leaves the file as it is.
-	npm install --no-save --loglevel=error
+node_modules/.installed: package.json package-lock.json proto/package.json services/*/package.json operator/package.json k8s/apiserver/package.json
+	npm ci --loglevel=error
 	@touch $@
 
 web: services/web/dist/index.html
