@@ -19,6 +19,10 @@ export interface ClientFrame {
   'send'?: (_chat_ChatMessage | null);
   'typing'?: (_chat_Typing | null);
   'read'?: (_chat_MarkReadRequest | null);
+  /**
+   * Of W3C Trace Context: the trace that a send belongs to, since a stream's metadata is for all of its frames.
+   */
+  'traceparent'?: (string);
   'kind'?: "hello"|"subscribe"|"unsubscribe"|"send"|"typing"|"read";
 }
 
@@ -33,5 +37,9 @@ export interface ClientFrame__Output {
   'send'?: (_chat_ChatMessage__Output | null);
   'typing'?: (_chat_Typing__Output | null);
   'read'?: (_chat_MarkReadRequest__Output | null);
+  /**
+   * Of W3C Trace Context: the trace that a send belongs to, since a stream's metadata is for all of its frames.
+   */
+  'traceparent': (string);
   'kind'?: "hello"|"subscribe"|"unsubscribe"|"send"|"typing"|"read";
 }

@@ -2,6 +2,8 @@
 import {
   type Context,
   context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
   propagation,
   type Span,
   SpanKind,
@@ -61,6 +63,28 @@ export async function inSpan<T>(
 /** The trace that a carrier (metadata, headers) belongs to. */
 export function extractTrace<C>(carrier: C, getter: TextMapGetter<C>): Context {
   return enabled ? propagation.extract(context.active(), carrier, getter) : context.active();
+}
+
+/** The trace that a message on a stream belongs to; see activeTraceparent. */
+export function traceOf(traceparent: string): Context {
+  return extractTrace({ traceparent }, defaultTextMapGetter);
+}
+
+/** The active trace, for a message on a stream that many traces share; empty where there is none. */
+export function activeTraceparent(): string {
+  const carrier: Record<string, string> = {};
+  injectTrace(carrier, defaultTextMapSetter);
+  return carrier['traceparent'] ?? '';
+}
+
+/** The trace that is active now, to go on in later; undefined while nothing is traced. */
+export function activeTrace(): Context | undefined {
+  return enabled ? context.active() : undefined;
+}
+
+/** Goes on in a trace. */
+export function inTrace<T>(active: Context | undefined, work: () => T): T {
+  return active ? context.with(active, work) : work();
 }
 
 /** Writes the active trace into a carrier. */

@@ -3,19 +3,24 @@
  * all rooms start in rounds, so that they leave, are answered and are handed on together: what a round costs is much the
  * same for one room as for many.
  */
-import { type AppError, unavailable } from '@parley/kit';
+import { type AppError, activeTrace, inTrace, unavailable } from '@parley/kit';
 import type { ChatLog, Draft, Outcome, Position } from '../log/log.ts';
 import { type Actor, whyNotSend } from '../rooms/access.ts';
 import type { RoomRecord } from '../rooms/record.ts';
 import { absent, type Rooms } from '../rooms/rooms.ts';
 import type { SeenPositions } from './seen.ts';
 
+/** What became of a send that was taken: appended, or said before. */
+export type Sent = Extract<Outcome, { id: string }>;
+
 /** One send, and whom to tell. */
 export interface Wish {
   actor: Actor;
   draft: Draft;
-  sent(outcome: Extract<Outcome, { id: string }>): void;
+  sent(outcome: Sent): void;
   failed(error: AppError): void;
+  /** The trace that it was sent in: a step goes on in that of its first. */
+  trace?: ReturnType<typeof activeTrace>;
 }
 
 const mostPerStep = 512;
@@ -53,6 +58,7 @@ export class Outbox {
   }
 
   send(roomId: string, wish: Wish): void {
+    wish.trace = activeTrace();
     const room = this.#busy.get(roomId);
     if (room === undefined) {
       this.#busy.set(roomId, { waiting: [wish], underWay: false });
@@ -62,7 +68,7 @@ export class Outbox {
   }
 
   /** Sends one thing and waits for it. @throws AppError. */
-  sendOne(roomId: string, actor: Actor, draft: Draft): Promise<Extract<Outcome, { id: string }>> {
+  sendOne(roomId: string, actor: Actor, draft: Draft): Promise<Sent> {
     return new Promise((sent, failed) => this.send(roomId, { actor, draft, sent, failed }));
   }
 
@@ -92,7 +98,7 @@ export class Outbox {
   async #take(roomId: string, room: Busy, step: Wish[], busySince: number | undefined): Promise<void> {
     room.underWay = true;
     try {
-      await this.#step(roomId, step);
+      await inTrace(step[0]?.trace, () => this.#step(roomId, step));
     } catch (error) {
       for (const wish of step) wish.failed(error as AppError);
     }

@@ -5,8 +5,12 @@ import {
   type CallContext,
   type Caller,
   type Incoming,
+  inSpan,
   invalid,
   type Outgoing,
+  SpanKind,
+  traceOf,
+  tracingEnabled,
 } from '@parley/kit';
 import type { ClientFrame__Output } from '@parley/proto/chat/ClientFrame';
 import type { ServerFrame } from '@parley/proto/chat/ServerFrame';
@@ -15,6 +19,7 @@ import type { Typing__Output } from '@parley/proto/chat/Typing';
 import type { Unsubscribe__Output } from '@parley/proto/chat/Unsubscribe';
 import { sentFrame } from '../messages/answer-frame.ts';
 import { readSendFrame, type SentMessage } from '../messages/client-frame.ts';
+import type { Sent } from '../messages/outbox.ts';
 import { identify } from '../people/identify.ts';
 import { RateLimit } from '../people/rate-limit.ts';
 import type { OpenStream } from '../people/streams.ts';
@@ -132,7 +137,7 @@ export class Connection implements OpenStream {
 
   #said(frame: ClientFrame__Output): undefined | Promise<void> {
     const { ref, kind } = frame;
-    if (kind === 'send') return this.#send(ref, frame.send as SentMessage);
+    if (kind === 'send') return this.#send(ref, frame.send as SentMessage, frame.traceparent ?? '');
     this.#begin();
     this.#request(frame)
       .then(
@@ -214,17 +219,17 @@ export class Connection implements OpenStream {
     return { ack: {} };
   }
 
-  #send(ref: string, message: SentMessage): undefined | Promise<void> {
+  #send(ref: string, message: SentMessage, traceparent: string): undefined | Promise<void> {
     this.#begin();
     try {
       const prepared = prepareSend(this.parts, this.caller, message);
       if (!(prepared instanceof Promise)) {
-        this.#post(ref, message.room_id, prepared);
+        this.#post(ref, message.room_id, prepared, traceparent);
         return this.#wait();
       }
       // What he says next waits, so that it is not in the log before this.
       return prepared.then(
-        (known) => this.#post(ref, message.room_id, known),
+        (known) => this.#post(ref, message.room_id, known, traceparent),
         (error: unknown) => {
           this.#refuse(ref, error);
           this.#done();
@@ -237,19 +242,21 @@ export class Connection implements OpenStream {
     }
   }
 
-  #post(ref: string, roomId: string, { actor, draft }: Prepared): void {
-    this.parts.outbox.send(roomId, {
-      actor,
-      draft,
-      sent: (outcome) => {
-        if (!this.#over) this.outlet.gather(sentFrame(ref, outcome));
-        this.#done();
-      },
-      failed: (error) => {
-        this.#refuse(ref, error);
-        this.#done();
-      },
-    });
+  #post(ref: string, roomId: string, { actor, draft }: Prepared, traceparent: string): void {
+    const sent = (outcome: Sent) => {
+      if (!this.#over) this.outlet.gather(sentFrame(ref, outcome));
+      this.#done();
+    };
+    const failed = (error: unknown) => {
+      this.#refuse(ref, error);
+      this.#done();
+    };
+    const { outbox } = this.parts;
+    if (!tracingEnabled()) outbox.send(roomId, { actor, draft, sent, failed });
+    else {
+      const trace = { kind: SpanKind.SERVER, parent: traceOf(traceparent) };
+      void inSpan(`${this.context.rpc} send`, {}, () => outbox.sendOne(roomId, actor, draft), trace).then(sent, failed);
+    }
   }
 
   #refuse(ref: string, error: unknown): void {

@@ -1,6 +1,6 @@
 /** All rooms that somebody looks at through this gateway process, over a few streams to chat. */
 import { createHash, randomUUID } from 'node:crypto';
-import type { Logger, RpcClient } from '@parley/kit';
+import { activeTraceparent, type Logger, type RpcClient } from '@parley/kit';
 import type { ChatMessage } from '@parley/proto/chat/ChatMessage';
 import type { SendMessageResponse__Output } from '@parley/proto/chat/SendMessageResponse';
 import { Room } from './room.ts';
@@ -58,9 +58,10 @@ export class Hub implements Disposable {
   send(message: ChatMessage, { userId, username }: Identity): Promise<SendMessageResponse__Output> {
     const idempotency_key = message.idempotency_key || randomUUID();
     const send = { ...message, idempotency_key, user_id: userId, username };
+    const traceparent = activeTraceparent();
     return new Promise((resolve, reject) => {
       this.#upstream(message.room_id ?? '').ask({
-        frame: () => ({ send }),
+        frame: () => (traceparent ? { send, traceparent } : { send }),
         answered: ({ sent }) => resolve(sent!),
         failed: reject,
       });

@@ -6,9 +6,12 @@ import {
   badToken,
   type Caller,
   guest,
+  inSpan,
   invalid,
   type RpcClient,
+  SpanKind,
   type TokenVerifier,
+  traceOf,
 } from '@parley/kit';
 import type { ClientFrame } from '@parley/proto/chat/ClientFrame';
 import type { Closed__Output } from '@parley/proto/chat/Closed';
@@ -152,9 +155,11 @@ export class Session implements Viewer {
       this.#subscriptions.get(unsubscribe!.room_id ?? '')?.stop();
       this.#write({ ref, ack: {} });
     },
-    send: async (ref, { send }) => {
+    send: async (ref, { send, traceparent }) => {
       const identity = await this.#actingAs(send!);
-      this.#write({ ref, sent: await this.#hub.send(send!, identity) });
+      const trace = { kind: SpanKind.SERVER, parent: traceOf(traceparent ?? '') };
+      const sent = await inSpan('WebSocket send', {}, () => this.#hub.send(send!, identity), trace);
+      this.#write({ ref, sent });
     },
     typing: (ref, { typing }) => {
       const roomId = typing!.room_id ?? '';
