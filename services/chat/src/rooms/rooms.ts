@@ -5,6 +5,12 @@ import { defaultSpec, type RoomRecord, type RoomSpec } from './record.ts';
 
 export type RoomsMode = 'open' | 'declared';
 
+/** A read under way, and the one that comes after it where somebody asked meanwhile. */
+interface Reading {
+  now: Promise<RoomRecord | undefined>;
+  next: Promise<RoomRecord | undefined> | undefined;
+}
+
 /** Records are only guesses here: whoever writes says the version that he decided with. */
 const mostKept = 20_000;
 /** How old a record may be that nobody tells us the changes of. */
@@ -15,7 +21,7 @@ export class Rooms {
   readonly #log: ChatLog;
   readonly #mode: RoomsMode;
   readonly #kept = new Map<string, { record: RoomRecord; atMs: number }>();
-  readonly #reading = new Map<string, Promise<RoomRecord | undefined>>();
+  readonly #reading = new Map<string, Reading>();
 
   constructor(log: ChatLog, mode: RoomsMode) {
     this.#log = log;
@@ -45,23 +51,33 @@ export class Rooms {
   async find(roomId: string): Promise<RoomRecord | undefined> {
     const known = this.#kept.get(roomId);
     if (known && Date.now() - known.atMs < freshMs) return known.record;
-    return this.read(roomId);
+    return this.#reading.get(roomId)?.now ?? this.#read(roomId);
   }
 
-  /** The record as it is now. */
+  /**
+   * The record as it is now. What is being read may have been written anew before this call: all who ask meanwhile share
+   * the read that follows it.
+   */
   read(roomId: string): Promise<RoomRecord | undefined> {
-    let reading = this.#reading.get(roomId);
-    if (reading === undefined) {
-      reading = this.#log
-        .room(roomId)
-        .then((record) => {
-          this.learn(roomId, record);
-          return record;
-        })
-        .finally(() => this.#reading.delete(roomId));
-      this.#reading.set(roomId, reading);
-    }
-    return reading;
+    const reading = this.#reading.get(roomId);
+    if (reading === undefined) return this.#read(roomId);
+    const again = () => this.#read(roomId);
+    reading.next ??= reading.now.then(again, again);
+    return reading.next;
+  }
+
+  #read(roomId: string): Promise<RoomRecord | undefined> {
+    const reading: Reading = { now: this.#log.room(roomId), next: undefined };
+    this.#reading.set(roomId, reading);
+    reading.now = reading.now
+      .then((record) => {
+        this.learn(roomId, record);
+        return record;
+      })
+      .finally(() => {
+        if (this.#reading.get(roomId) === reading) this.#reading.delete(roomId);
+      });
+    return reading.now;
   }
 
   /** @throws AppError NOT_FOUND. */
