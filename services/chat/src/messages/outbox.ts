@@ -117,13 +117,16 @@ export class Outbox {
     let wishes = step;
     const known = rooms.known(roomId);
     let record = known ?? (await rooms.read(roomId));
-    // What is allowed by an old record is found out by the step; what is refused has to be asked.
-    if (known && !wishes.every((wish) => whyNotSend(known, wish.actor, Date.now()) === undefined)) {
-      record = await rooms.read(roomId);
-    }
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
       if (record === undefined) break;
-      wishes = decide(wishes, record);
+      const { allowed, refused } = decide(wishes, record);
+      // What is allowed by an old record is found out by the step; what is refused has to be asked.
+      if (refused.length > 0 && record === known) {
+        record = await rooms.read(roomId);
+        if (record !== known) continue;
+      }
+      for (const { wish, error } of refused) wish.failed(error);
+      wishes = allowed;
       if (wishes.length === 0) return;
       const drafts = wishes.map((wish) => wish.draft);
       const answer = await log.append(roomId, record.version, drafts, seen.of(roomId));
@@ -140,14 +143,14 @@ export class Outbox {
 
   #tell(roomId: string, wishes: Wish[], outcomes: Outcome[]): void {
     let last: Position | undefined;
-    wishes.forEach((wish, i) => {
-      const outcome = outcomes[i] as Outcome;
-      if (outcome.kind === 'refused') wish.failed(outcome.error);
+    for (let i = 0; i < wishes.length; i++) {
+      const outcome = outcomes[i]!;
+      if (outcome.kind === 'refused') wishes[i]!.failed(outcome.error);
       else {
         if (outcome.kind === 'appended') last = outcome.position;
-        wish.sent(outcome);
+        wishes[i]!.sent(outcome);
       }
-    });
+    }
     if (last) this.#parts.seen.note(roomId, last);
     this.#parts.stepped(wishes.length);
   }
@@ -163,15 +166,16 @@ function fitting(waiting: Wish[]): number {
   return count;
 }
 
-/** Those that the room allows, with its rate limit; the others hear why not. */
-function decide(wishes: Wish[], record: RoomRecord): Wish[] {
+/** Those that the room allows, with its rate limit, and those that it does not. */
+function decide(wishes: Wish[], record: RoomRecord): { allowed: Wish[]; refused: { wish: Wish; error: AppError }[] } {
   const nowMs = Date.now();
   const { messagesPerMinute, burst } = record.spec;
   const limited = messagesPerMinute > 0;
-  return wishes.filter((wish) => {
+  const refused: { wish: Wish; error: AppError }[] = [];
+  const allowed = wishes.filter((wish) => {
     const error = whyNotSend(record, wish.actor, nowMs);
     if (error) {
-      wish.failed(error);
+      refused.push({ wish, error });
       return false;
     }
     if (limited && wish.actor.standing !== 'privileged') {
@@ -179,4 +183,5 @@ function decide(wishes: Wish[], record: RoomRecord): Wish[] {
     } else if (wish.draft.rate) wish.draft.rate = undefined;
     return true;
   });
+  return { allowed, refused };
 }

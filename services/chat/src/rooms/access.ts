@@ -19,7 +19,7 @@ const denied = (message: string, reason: string) => new AppError('PERMISSION_DEN
 /** Why this actor may not read the room; undefined where he may. */
 export function whyNotRead(record: RoomRecord, actor: Actor): AppError | undefined {
   if (actor.standing === 'privileged') return undefined;
-  if (actor.userId in record.removed && !isModerator(record, actor)) {
+  if (entryOf(record.removed, actor.userId) !== undefined && !isModerator(record, actor)) {
     return denied(`you were removed from room ${record.roomId}`, 'REMOVED');
   }
   if (!record.spec.private || isMember(record, actor)) return undefined;
@@ -38,7 +38,7 @@ export function whyNotSend(record: RoomRecord, actor: Actor, nowMs: number): App
       reason: 'ARCHIVED',
     });
   }
-  const mutedUntil = actor.standing === 'privileged' ? undefined : record.mutedUntilMs[actor.userId];
+  const mutedUntil = actor.standing === 'privileged' ? undefined : entryOf(record.mutedUntilMs, actor.userId);
   if (mutedUntil !== undefined && mutedUntil > nowMs) {
     const until = new Date(mutedUntil).toISOString();
     return denied(`you are muted in room ${record.roomId} until ${until}`, 'MUTED');
@@ -57,6 +57,12 @@ export function whyNotModerate(record: RoomRecord, actor: Actor): AppError | und
 export function isListed(record: RoomRecord, actor: Actor | undefined): boolean {
   if (!record.spec.private) return true;
   return actor !== undefined && (actor.standing === 'privileged' || isMember(record, actor));
+}
+
+/** Mostly nobody is in there. A guest's id may be any text, `constructor` too. */
+function entryOf(entries: Record<string, number>, userId: string): number | undefined {
+  for (const _ in entries) return Object.hasOwn(entries, userId) ? entries[userId] : undefined;
+  return undefined;
 }
 
 // A guest's user_id is what he likes to be called: only accounts are members and moderators.

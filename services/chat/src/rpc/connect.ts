@@ -17,13 +17,14 @@ import type { ServerFrame } from '@parley/proto/chat/ServerFrame';
 import type { SubscribeRequest__Output } from '@parley/proto/chat/SubscribeRequest';
 import type { Typing__Output } from '@parley/proto/chat/Typing';
 import type { Unsubscribe__Output } from '@parley/proto/chat/Unsubscribe';
+import type { Draft } from '../log/log.ts';
 import { sentFrame } from '../messages/answer-frame.ts';
 import { readSendFrame, type SentMessage } from '../messages/client-frame.ts';
-import type { Sent } from '../messages/outbox.ts';
+import type { Sent, Wish } from '../messages/outbox.ts';
 import { identify } from '../people/identify.ts';
 import { RateLimit } from '../people/rate-limit.ts';
 import type { OpenStream } from '../people/streams.ts';
-import { whyNotSend } from '../rooms/access.ts';
+import { type Actor, whyNotSend } from '../rooms/access.ts';
 import { checkRoomId } from '../rooms/rules.ts';
 import { serverFrame } from './codecs.ts';
 import { ConnectedRoom } from './connected-room.ts';
@@ -230,33 +231,37 @@ export class Connection implements OpenStream {
       // What he says next waits, so that it is not in the log before this.
       return prepared.then(
         (known) => this.#post(ref, message.room_id, known, traceparent),
-        (error: unknown) => {
-          this.#refuse(ref, error);
-          this.#done();
-        },
+        (error: unknown) => this.notSent(ref, error),
       );
     } catch (error) {
-      this.#refuse(ref, error);
-      this.#done();
+      this.notSent(ref, error);
       return undefined;
     }
   }
 
-  #post(ref: string, roomId: string, { actor, draft }: Prepared, traceparent: string): void {
-    const sent = (outcome: Sent) => {
-      if (!this.#over) this.outlet.gather(sentFrame(ref, outcome));
-      this.#done();
-    };
-    const failed = (error: unknown) => {
-      this.#refuse(ref, error);
-      this.#done();
-    };
+  #post(ref: string, roomId: string, prepared: Prepared, traceparent: string): void {
     const { outbox } = this.parts;
-    if (!tracingEnabled()) outbox.send(roomId, { actor, draft, sent, failed });
+    const said = new Said(this, ref, prepared);
+    if (!tracingEnabled()) outbox.send(roomId, said);
     else {
       const trace = { kind: SpanKind.SERVER, parent: traceOf(traceparent) };
-      void inSpan(`${this.context.rpc} send`, {}, () => outbox.sendOne(roomId, actor, draft), trace).then(sent, failed);
+      void inSpan(`${this.context.rpc} send`, {}, () => outbox.sendOne(roomId, said.actor, said.draft), trace).then(
+        (sent) => said.sent(sent),
+        (error) => said.failed(error),
+      );
     }
+  }
+
+  /** A send is in the log: its answer. */
+  sent(ref: string, outcome: Sent): void {
+    if (!this.#over) this.outlet.gather(sentFrame(ref, outcome));
+    this.#done();
+  }
+
+  /** A send was refused. */
+  notSent(ref: string, error: unknown): void {
+    this.#refuse(ref, error);
+    this.#done();
   }
 
   #refuse(ref: string, error: unknown): void {
@@ -284,5 +289,28 @@ export class Connection implements OpenStream {
     return new Promise((resolve) => {
       this.#roomy = resolve;
     });
+  }
+}
+
+/** A send on its way into the log, and where its answer goes. */
+class Said implements Wish {
+  readonly actor: Actor;
+  readonly draft: Draft;
+  readonly #connection: Connection;
+  readonly #ref: string;
+
+  constructor(connection: Connection, ref: string, { actor, draft }: Prepared) {
+    this.actor = actor;
+    this.draft = draft;
+    this.#connection = connection;
+    this.#ref = ref;
+  }
+
+  sent(outcome: Sent): void {
+    this.#connection.sent(this.#ref, outcome);
+  }
+
+  failed(error: AppError): void {
+    this.#connection.notSent(this.#ref, error);
   }
 }

@@ -4,6 +4,20 @@ import type { Outlet } from '../delivery/subscriber.ts';
 /** Small frames wait for each other until this much has come together. */
 const gatherBytes = 32 * 1024;
 
+let toSend: StreamOutlet[] = [];
+
+/** In the same turn of the event loop: what is written by its end leaves with it, later than that a turn later. */
+function sendSoon(outlet: StreamOutlet): void {
+  if (toSend.length === 0) process.nextTick(sendAll);
+  toSend.push(outlet);
+}
+
+function sendAll(): void {
+  const outlets = toSend;
+  toSend = [];
+  for (const outlet of outlets) outlet.send();
+}
+
 /** A gRPC stream's way out: counts what has not left, and sends small answers together. */
 export class StreamOutlet implements Outlet {
   readonly mostBytes: number;
@@ -24,16 +38,16 @@ export class StreamOutlet implements Outlet {
   }
 
   write(framed: Buffer): void {
-    if (this.#gathered.length > 0) this.#send();
+    if (this.#gathered.length > 0) this.send();
     this.#write(framed);
   }
 
-  /** Sends a small frame with the others of this turn of the event loop; nothing overtakes it. */
+  /** Sends a small frame with the others that come with what is being handled; nothing overtakes it. */
   gather(framed: Buffer): void {
-    if (this.#gathered.length === 0) setImmediate(this.#send);
+    if (this.#gathered.length === 0) sendSoon(this);
     this.#gathered.push(framed);
     this.#gatheredBytes += framed.length;
-    if (this.#gatheredBytes > gatherBytes) this.#send();
+    if (this.#gatheredBytes > gatherBytes) this.send();
   }
 
   whenDrained(call: () => void): void {
@@ -43,17 +57,18 @@ export class StreamOutlet implements Outlet {
 
   /** Nobody will read on: whoever waits goes on, and sees that it has ended. */
   close(): void {
-    this.#send();
+    this.send();
     for (const call of this.#drained.splice(0)) call();
   }
 
-  readonly #send = (): void => {
+  /** Sends what was gathered. */
+  send(): void {
     const gathered = this.#gathered;
     if (gathered.length === 0) return;
     this.#gathered = [];
     this.#gatheredBytes = 0;
     this.#write(gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered));
-  };
+  }
 
   /** Only where somebody may come to wait for it is it worth hearing that a write has left. */
   #write(framed: Buffer): void {

@@ -12,6 +12,7 @@ export interface Http2Stream {
   readonly writableLength: number;
   readonly destroyed: boolean;
   readonly closed: boolean;
+  readonly _readableState: { readingMore: boolean };
   close(code: number): void;
   pause(): void;
   resume(): void;

@@ -58,6 +58,8 @@ function readHttp2(http2: Http2Stream, mostBytes: number, taker: Taker): () => v
   // grpc-js's own reader would take every message apart once more.
   http2.removeAllListeners('data');
   http2.on('data', (chunk) => {
+    // HTTP/2 hands on what comes: that Node asks for more, in a tick after each chunk, would be as dear as the chunk.
+    http2._readableState.readingMore = true;
     if (stopped) return;
     unframer.add(chunk);
     takeAll();
