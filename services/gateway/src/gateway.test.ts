@@ -68,6 +68,9 @@ test('our own failures keep their text to themselves', async () => {
 
 test.each([
   ['PUT', '/v1/users', {}, undefined, 405],
+  ['PUT', '/docs', {}, undefined, 405],
+  ['POST', '/v1/ws', {}, undefined, 405],
+  ['DELETE', '/v1/rooms/general/events', {}, undefined, 405],
   ['GET', '/v1/nothing', {}, undefined, 404],
   ['POST', '/v1/users', { 'content-type': 'text/plain' }, 'x', 415],
   ['POST', '/v1/users', { 'content-type': 'application/x-www-form-urlencoded' }, 'username=x', 415],
@@ -82,7 +85,25 @@ test.each([
 ])('%s %s with %j is refused as a problem', async (method, path, headers, body, status) => {
   const response = await call(path, { method, headers: headers as Record<string, string>, body });
   expect(response.status).toBe(status);
-  expect(await response.json()).toMatchObject({ status, code: expect.any(String), request_id: expect.any(String) });
+  const request_id = response.headers.get('x-request-id');
+  expect(await response.json()).toMatchObject({ status, code: expect.any(String), request_id });
+  expect(response.headers.get('allow') !== null).toBe(status === 405);
+  expect(response.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer realm="parley"' : null);
+});
+
+test('HEAD is answered as GET is, without the body; an event stream has none', async () => {
+  for (const path of ['/v1/users', '/openapi.json', '/.well-known/jwks.json', '/']) {
+    const [head, get] = [await call(path, { method: 'HEAD' }), await call(path)];
+    expect([path, head.status, head.headers.get('content-length'), await head.text()]).toEqual([
+      path,
+      200,
+      get.headers.get('content-length'),
+      '',
+    ]);
+    await get.arrayBuffer();
+  }
+  expect((await call('/v1/users/404', { method: 'HEAD' })).status).toBe(404);
+  expect((await call('/v1/rooms/general/events', { method: 'HEAD' })).status).toBe(405);
 });
 
 test('X-Request-Id goes in and out and along; one that is no id is replaced', async () => {

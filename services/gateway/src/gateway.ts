@@ -85,7 +85,7 @@ export async function createGateway(parts: GatewaySettings): Promise<Gateway> {
     slow,
   };
   await serveWebSockets(app, live);
-  serveEvents(app, { hub, hubOf, addresses, authMode, callerOf: (request) => request.caller, streams });
+  serveEvents(app, { hub, hubOf, addresses, guests, authMode, callerOf: (request) => request.caller, streams });
   app.get('/.well-known/jwks.json', (_request, reply) =>
     reply.header('cache-control', 'public, max-age=60').send(jwks(keys)),
   );

@@ -15,6 +15,7 @@ import {
 } from '@parley/kit';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { readJson } from './json/body.ts';
+import { notAllowed } from './not-allowed.ts';
 import { checkOrigin, corsHeaders } from './origin.ts';
 import { fromHttpLibrary, HttpError, problemOf, retryAfterSeconds } from './problem.ts';
 import type { gatewaySettings } from './settings.ts';
@@ -67,6 +68,7 @@ export async function createHttp({ settings, verifier, log, metrics }: HttpSetti
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentSecurityPolicy },
     referrerPolicy: { policy: 'no-referrer' },
+    frameguard: { action: 'deny' },
   });
   await limit(app, settings);
   app.addHook('onRequest', async (request, reply) => {
@@ -78,7 +80,9 @@ export async function createHttp({ settings, verifier, log, metrics }: HttpSetti
     }
   });
   app.options('/v1/*', (_request, reply) => reply.code(204).send());
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, () => {
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
+    const url = request.url.replace(/\?.*/s, '');
+    if (url !== '*' && app.hasRoute({ url, method: 'GET' })) throw notAllowed(request, reply, ['GET', 'HEAD']);
     throw new AppError('NOT_FOUND', 'there is nothing at this path; /docs shows what there is');
   });
   return app;
@@ -164,8 +168,10 @@ function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyRep
   }
   const retryAfter = retryAfterSeconds(error, problem.status);
   if (retryAfter !== undefined) void reply.header('retry-after', String(retryAfter));
+  if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="parley"');
   return reply
     .code(problem.status)
+    .header('x-request-id', request.id)
     .header('cache-control', 'no-store')
     .type('application/problem+json')
     .send(JSON.stringify(problem));
@@ -187,6 +193,6 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   const body = JSON.stringify(problem);
   socket.end(
     `HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: application/problem+json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `X-Request-Id: ${problem.request_id}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }

@@ -14,7 +14,9 @@ import { absent } from '../rooms/rooms.ts';
 import { checkRoomId, roomIdPattern } from '../rooms/rules.ts';
 import type { ChatParts } from './parts.ts';
 
+/** Without a page size, for clients of the published protocol, which has no pages. */
 const mostRooms = 10_000;
+const [usualPage, largestPage] = [50, 200];
 const mostMessages = 1000;
 /** How many rooms are read from the log at once. */
 const pageRooms = 1000;
@@ -24,7 +26,7 @@ export async function listRooms(
   { page_size, page_token }: ListRoomsRequest__Output,
   { caller }: CallContext,
 ): Promise<ListRoomsResponse> {
-  const size = page_size < 1 || page_size > mostRooms ? mostRooms : page_size;
+  const size = page_size === 0 ? mostRooms : page_size < 0 ? usualPage : Math.min(page_size, largestPage);
   const actor = self(caller);
   const found: RoomSummary[] = [];
   let after = readToken(page_token);

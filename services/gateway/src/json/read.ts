@@ -25,7 +25,7 @@ export class Violations {
 export function readMessage(shape: Shape, value: unknown, path: string, wrong: Violations): Message {
   const message: Message = {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    wrong.add(path, `is ${shown(value)}; a JSON object is allowed`);
+    wrong.add(path, `${path === '' ? 'what was sent ' : ''}is ${shown(value)}; a JSON object is allowed`);
     return message;
   }
   for (const [name, content] of Object.entries(value)) {

@@ -110,6 +110,13 @@ test('what is wrong is a problem before it is a stream', async () => {
   }
 });
 
+test('without a token a private room asks to sign in', async () => {
+  await using world = await startWorld();
+  world.store.hidden.add('private');
+  world.store.refuses = (roomId, userId) => roomId === 'private' && userId.startsWith('guest-');
+  expect((await fetch(`${world.url}/v1/rooms/private/events`)).status).toBe(401);
+});
+
 test('a stream ends with its token, with its user’s sign-out, and with the gateway: each says where it stood', async () => {
   say('ending', 'one');
   await using going = await startWorld();

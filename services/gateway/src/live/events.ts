@@ -9,7 +9,7 @@ import type { Hub } from '../hub/hub.ts';
 import type { Subscription, Viewer } from '../hub/subscription.ts';
 import { Violations } from '../json/read.ts';
 import type { Addresses } from './addresses.ts';
-import { newGuest } from './guests.ts';
+import { type Guests, newGuest } from './guests.ts';
 import { checkRoomId } from './session.ts';
 
 const commentEveryMs = 15_000;
@@ -23,10 +23,13 @@ export interface EventStreamSettings {
   callerOf(request: FastifyRequest): Caller;
   streams: Set<EventStream>;
   addresses: Addresses;
+  guests: Guests;
 }
 
 export function serveEvents(app: FastifyInstance, settings: EventStreamSettings): void {
-  app.get<{ Params: { room_id: string } }>('/v1/rooms/:room_id/events', async (request, reply) => {
+  // A HEAD would be answered by a stream that nobody reads and that never ends.
+  const options = { exposeHeadRoute: false };
+  app.get<{ Params: { room_id: string } }>('/v1/rooms/:room_id/events', options, async (request, reply) => {
     const caller = settings.callerOf(request);
     if (caller.kind === 'guest' && settings.authMode === 'required') {
       throw new AppError('UNAUTHENTICATED', 'sign in first: send the access token as Authorization: Bearer <token>');
@@ -52,7 +55,9 @@ export function serveEvents(app: FastifyInstance, settings: EventStreamSettings)
     try {
       await subscription.start({ after, observe: true, ref: '' });
     } catch (error) {
-      if (!reply.raw.headersSent) throw error;
+      if (!reply.raw.headersSent) {
+        throw caller.kind === 'guest' ? await settings.guests.explained(error, roomId) : error;
+      }
       stream.closed(roomId, { code: error instanceof AppError ? error.code : 'INTERNAL', cursor: '' });
       stream.finish();
     }

@@ -51,6 +51,20 @@ export class Guests {
     });
   }
 
+  /**
+   * What a guest hears when chat, asked by the hub as a service, does not let him into a room: of one that is private, that
+   * he is to sign in. Anything else stays as it is.
+   */
+  async explained(error: unknown, roomId: string): Promise<unknown> {
+    if (!(error instanceof AppError) || error.code !== 'PERMISSION_DENIED') return error;
+    try {
+      await this.#chat.getRoomInfo({ room_id: roomId }, { token: undefined });
+    } catch (asGuest) {
+      if (asGuest instanceof AppError && asGuest.code === 'UNAUTHENTICATED') return asGuest;
+    }
+    return error;
+  }
+
   async #lookUp(userId: string, username: string): Promise<boolean> {
     const user_ids = isUserId(userId) ? [userId] : [];
     const { users } = await this.#auth.lookupUsers(

@@ -142,7 +142,9 @@ export class Session implements Viewer {
       }
       await this.#answers[kind](ref, frame);
     } catch (error) {
-      this.#refuse(ref, error);
+      const roomId = (frame.subscribe ?? frame.send)?.room_id ?? '';
+      const isGuest = this.#caller.kind === 'guest';
+      this.#refuse(ref, isGuest ? await this.#settings.guests.explained(error, roomId) : error);
     } finally {
       this.#requests--;
     }
@@ -212,14 +214,13 @@ export class Session implements Viewer {
   async #subscribe(ref: string, wish: NonNullable<ClientFrame['subscribe']>): Promise<void> {
     const roomId = wish.room_id ?? '';
     checkRoomId(roomId);
-    if (this.#subscriptions.has(roomId)) {
-      throw new AppError('ALREADY_EXISTS', 'this connection is subscribed to the room: unsubscribe first');
-    }
+    if (this.#subscriptions.has(roomId)) throw alreadySubscribed();
     if (this.#subscriptions.size >= mostRooms) {
       throw new AppError('RESOURCE_EXHAUSTED', `at most ${mostRooms} rooms are allowed on a connection`);
     }
     const identity = await this.#actingAs(wish);
-    if (this.#ended || this.#subscriptions.has(roomId)) return;
+    if (this.#ended) return;
+    if (this.#subscriptions.has(roomId)) throw alreadySubscribed();
     const subscription = this.#hub.subscribe(roomId, identity, this, () => {
       if (this.#subscriptions.get(roomId) === subscription) this.#subscriptions.delete(roomId);
     });
@@ -267,6 +268,10 @@ export class Session implements Viewer {
   }
 }
 
+function alreadySubscribed(): AppError {
+  return new AppError('ALREADY_EXISTS', 'this connection is subscribed to the room: unsubscribe first');
+}
+
 function tooMuch(what: string, retryAfterMs: number): AppError {
   return new AppError('RESOURCE_EXHAUSTED', `too many ${what} on this connection: try again in a moment`, {
     retryAfterMs,
@@ -277,5 +282,8 @@ function tooMuch(what: string, retryAfterMs: number): AppError {
 export function checkRoomId(roomId: string): void {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(roomId)) return;
   const shown = JSON.stringify(roomId.slice(0, 60));
-  throw invalid('room_id', `is ${shown}; 1 to 128 letters, digits, dots, dashes and underscores are allowed`);
+  throw invalid(
+    'room_id',
+    `is ${shown}; 1 to 128 letters, digits, dots, underscores and dashes are allowed, a letter or digit first`,
+  );
 }

@@ -67,6 +67,17 @@ test('a guest who takes the id of a user without a password does not see what is
   world.store.hidden.delete('members-only');
 });
 
+test('a guest at a private room hears that he is to sign in; a member who is none of the room’s, that he may not', async () => {
+  world.store.hidden.add('private');
+  await using guest = await TestSocket.hello(world.url);
+  const { user_id } = (await guest.ask({ hello: {} })).welcome!;
+  for (const id of [user_id, '8']) world.store.banned.add(`private ${id}`);
+  expect(await guest.ask({ subscribe: { room_id: 'private' } })).toMatchObject(refusal('UNAUTHENTICATED'));
+  await using member = await bob();
+  expect(await member.ask({ subscribe: { room_id: 'private' } })).toMatchObject(refusal('PERMISSION_DENIED'));
+  world.store.hidden.delete('private');
+});
+
 test('an admin asks chat as himself', async () => {
   await using admin = await TestSocket.hello(world.url, world.token('1', 'root', 'admin'));
   await admin.ask({ subscribe: { room_id: 'any' } });

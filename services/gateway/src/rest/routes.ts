@@ -22,6 +22,9 @@ export interface Match {
   parameters: Record<string, string>;
 }
 
+/** Paths with a route of their own, which comes first: what gets here has another verb. */
+const streams = [/^\/v1\/rooms\/[^/:]+\/events$/, /^\/v1\/ws$/];
+
 const verbs = ['get', 'put', 'post', 'patch', 'delete'] as const satisfies (keyof HttpRule)[];
 
 /** All methods of the API that HTTP reaches. */
@@ -54,6 +57,7 @@ export function matchRoute(routes: Route[], verb: string, path: string): Match |
     else return { route, parameters: parametersOf(route, match) };
   }
   if (allowed.length > 0) return allowed;
+  if (streams.some((pattern) => pattern.test(path))) return ['GET'];
   throw new AppError('NOT_FOUND', 'there is nothing at this path; /docs shows what there is');
 }
 

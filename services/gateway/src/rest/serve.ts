@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Message } from '../json/read.ts';
 import { responseShape } from '../json/shape.ts';
 import { toJson } from '../json/write.ts';
-import { HttpError } from '../problem.ts';
+import { notAllowed } from '../not-allowed.ts';
 import { givesSession, noRefreshCookie, refreshCookie, refreshTokenOf, takesRefreshToken } from '../sign-in/cookie.ts';
 import { type Match, matchRoute, type Route, restRoutes } from './routes.ts';
 import { transcode } from './transcode.ts';
@@ -21,9 +21,8 @@ export function serveRest(app: FastifyInstance, settings: RestSettings): void {
   const routes = restRoutes();
   const calls = new Map(routes.map(({ method }) => [method, callOf(method, settings.channelOf(method.service))]));
   app.route({
-    method: ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'],
+    method: ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE'],
     url: '/v1/*',
-    exposeHeadRoute: false,
     handler: async (request, reply) => {
       const [path = '', query = ''] = request.url.split(/\?(.*)/s, 2);
       const match = matchOf(routes, request, reply, path);
@@ -55,10 +54,10 @@ function callOf(method: Method, channel: RpcChannel): UnaryCall {
 }
 
 function matchOf(routes: Route[], request: FastifyRequest, reply: FastifyReply, path: string): Match {
-  const match = matchRoute(routes, request.method, path);
+  // A HEAD is a GET whose body stays behind: what writes the answer sees to that.
+  const match = matchRoute(routes, request.method === 'HEAD' ? 'GET' : request.method, path);
   if (!Array.isArray(match)) return match;
-  void reply.header('allow', match.join(', '));
-  throw new HttpError(405, 'UNIMPLEMENTED', `${request.method} is not allowed at this path; ${match.join(', ')} is`);
+  throw notAllowed(request, reply, match);
 }
 
 /** The caller's own token goes along; sign-in has none, so there we vouch for the address that asks. */

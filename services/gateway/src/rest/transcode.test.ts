@@ -91,6 +91,14 @@ test('Idempotency-Key fills the field of that name, where there is one', () => {
   expect(read('POST', '/v1/orders', {}, 'k1').message).toEqual({ idempotency_key: 'k1' });
   expect(read('POST', '/v1/users', {}, 'k1').message).toEqual({});
   expect(wrongFields(() => read('POST', '/v1/orders', { idempotency_key: 'k2' }, 'k1'))).toEqual(['idempotency_key']);
+  expect(wrongFields(() => read('POST', '/v1/orders', {}, ''))).toEqual(['idempotency_key']);
+});
+
+test('lists come in pages of 50 where no size is asked for', () => {
+  expect(read('GET', '/v1/rooms').message).toEqual({ page_size: 50 });
+  expect(read('GET', '/v1/orders?page_size=0&page_token=t').message).toEqual({ page_size: 50, page_token: 't' });
+  expect(read('GET', '/v1/rooms?page_size=7').message).toEqual({ page_size: 7 });
+  expect(read('GET', '/v1/users').message).toEqual({});
 });
 
 test('everything that is wrong is named at once', () => {

@@ -29,11 +29,19 @@ export function transcode({ route, parameters }: Match, { query, body, idempoten
     if ((message.idempotency_key ?? idempotencyKey) !== idempotencyKey) {
       wrong.add('idempotency_key', 'is one thing in the header and another in the body: give one of them');
     }
+    // In the message an empty key is none: whoever sends the header believes that he has one.
+    if (idempotencyKey === '') wrong.add('idempotency_key', 'is empty in the header; 1 to 128 characters are allowed');
     message.idempotency_key = idempotencyKey;
   }
+  if (isPaged(shape) && !(Number(message.page_size) > 0)) message.page_size = pageSize;
   wrong.check();
   return message;
 }
+
+/** A list over HTTP is answered in pages also where gRPC gives a caller that asks for no size everything at once. */
+const pageSize = 50;
+
+const isPaged = ({ fields }: Shape) => fields.has('page_size') && fields.has('page_token');
 
 function fromBody(shape: Shape, body: unknown, wrong: Violations): Message {
   return body === undefined ? {} : readMessage(shape, withMaskAsList(body), '', wrong);
