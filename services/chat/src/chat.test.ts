@@ -73,6 +73,24 @@ describe.each(stores)('on $store', ({ open }) => {
     expect(second.notices).toEqual([]);
   });
 
+  test('what a room does not keep any more nobody is shown, though others have just read it', async () => {
+    const token = rig.service();
+    await pod.admin.applyRoom({ room_id: 'few', spec: { display_name: 'Few', max_messages: 10 } }, { token });
+    using ann = subscribe('few', 'ann');
+    await expect.poll(() => ann.opened).toBeTruthy();
+    for (let n = 1; n <= 30; n++) await say('few', 'ben', `${n}`);
+    await expect.poll(() => ann.texts.length).toBe(30);
+    const last10 = ann.texts.slice(-10);
+    using joiner = join('few', 'cleo');
+    await expect.poll(() => joiner.texts).toEqual(last10);
+    const { epoch } = ann.messages[0]!;
+    using behind = subscribe('few', 'dan', `${epoch}-0`);
+    await expect.poll(() => behind.texts).toEqual(last10);
+    expect(behind.opened).toMatchObject({ resumed: false, history_lost: 'HISTORY_LOST_TRIMMED' });
+    using inTime = subscribe('few', 'eve', `${epoch}-${Number(ann.messages.at(-1)!.sequence) - 3}`);
+    await expect.poll(() => inTime.opened).toMatchObject({ resumed: true });
+  });
+
   test('a cursor of another log, or ahead of this one, is told as EPOCH_CHANGED and followed by what is kept', async () => {
     using ann = subscribe('lost', 'ann');
     await expect.poll(() => ann.opened).toBeTruthy();

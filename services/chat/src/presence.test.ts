@@ -77,6 +77,21 @@ describe.each(stores)('on $store', ({ open }) => {
       .toEqual([['MESSAGE_TYPE_JOIN', '0']]);
   });
 
+  test('the history of a second window of JoinRoom ends with his own JOIN, and nobody else hears of it', async () => {
+    using first = Reader.ofJoin(one.chat.joinRoom(guest('own-join', 'ann')));
+    await expect.poll(() => first.notices).toEqual(['JOIN ann']);
+    await one.chat.sendMessage({ ...guest('own-join', 'ann'), content: 'said' });
+    using second = Reader.ofJoin(one.chat.joinRoom(guest('own-join', 'ann')));
+    await expect
+      .poll(() => second.messages.map(({ type, sequence }) => [type.slice(13), sequence]))
+      .toEqual([
+        ['JOIN', '1'],
+        ['TEXT', '2'],
+        ['JOIN', '0'],
+      ]);
+    expect(first.notices).toEqual(['JOIN ann']);
+  });
+
   test('a user who is signed out loses his streams, and others keep theirs', async () => {
     using alice = subscribe(one, 'signed-out', '', '', { token: rig.token('1', 'alice') });
     using bob = subscribe(one, 'signed-out', '', '', { token: rig.token('2', 'bob') });

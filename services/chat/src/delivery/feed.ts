@@ -121,17 +121,20 @@ export class Feed {
   /** Where the usual history begins. */
   async historyStart(): Promise<number> {
     const texts = this.#record.spec.historyOnJoin;
+    this.#forgetTrimmed();
     if (texts > this.#timeline.atLeastTexts) await this.#load(texts);
     return this.#timeline.beforeTexts(texts);
   }
 
-  /** Whether what comes after a sequence has a JOIN of the user. */
-  showsJoin(userId: string, after: number): boolean {
-    return this.#timeline.after(after).some((entry) => entry.type === 'JOIN' && entry.senderId === userId);
+  /** Whether what comes after a sequence ends, for now, with a JOIN of the user. */
+  endsWithJoin(userId: string, after: number): boolean {
+    const last = this.#timeline.after(after).at(-1);
+    return last?.type === 'JOIN' && last.senderId === userId;
   }
 
   /** Where a subscriber goes on who has everything up to a position. */
   async locate(after: Position): Promise<{ sequence: number; lost?: Lost }> {
+    this.#forgetTrimmed();
     for (;;) {
       const timeline = this.#timeline;
       if (after.epoch === timeline.epoch && timeline.covers(after.sequence)) return { sequence: after.sequence };
@@ -146,10 +149,17 @@ export class Feed {
     }
   }
 
-  /** From now on the subscriber gets what comes after the sequence. */
-  attach(subscriber: Subscriber, sequence: number): Place {
+  /** From now on the subscriber gets what comes after the sequence. @param lost he knows that something before it is lost */
+  attach(subscriber: Subscriber, sequence: number, lost = false): Place {
     if (this.#closed) throw unavailable('the room is being closed: connect again', 0);
-    const place: Place = { subscriber, sequence, catchingUp: false, wasLive: false, attached: true };
+    const place: Place = {
+      subscriber,
+      sequence,
+      knowsLost: lost && sequence < this.#timeline.last,
+      catchingUp: false,
+      wasLive: false,
+      attached: true,
+    };
     this.#places.add(place);
     if (sequence < this.#timeline.last) this.#catchUp(place);
     else place.wasLive = true;
@@ -303,12 +313,20 @@ export class Feed {
     const begin = slice.head.epoch === tail.head.epoch ? beginningOf(slice) : beginningOf(tail);
     for (const place of [...this.#places]) {
       if (!place.subscriber.lost(reason, tail.head)) continue;
+      place.knowsLost = begin < this.#timeline.last;
       place.sequence = begin;
       place.wasLive = false;
       if (begin < this.#timeline.last) this.#catchUp(place);
     }
     this.#reached();
     if (reason === 'EPOCH_CHANGED') this.#parts.restarted(this.roomId);
+  }
+
+  /** For whoever comes: what the log has trimmed may still be here. */
+  #forgetTrimmed(): void {
+    const { maxMessages, maxAgeSeconds } = this.#record.spec;
+    const sinceMs = maxAgeSeconds === 0 ? 0 : Date.now() - maxAgeSeconds * 1000;
+    this.#timeline.forget(maxMessages, sinceMs, this.#flushed);
   }
 
   async #load(texts: number): Promise<void> {
@@ -376,6 +394,7 @@ export class Feed {
       place.sequence = entries.at(-1)?.sequence ?? timeline.last;
       if (place.sequence < timeline.last) continue;
       place.catchingUp = false;
+      place.knowsLost = false;
       place.wasLive = true;
       return true;
     }
@@ -397,10 +416,13 @@ export class Feed {
       if (!place.attached) return;
       if (this.#timeline.epoch !== timeline.epoch || place.sequence !== from.sequence) continue;
       if (slice.head.epoch !== timeline.epoch) await this.refresh();
-      else if (slice.lost) {
+      else if (slice.lost && !place.knowsLost) {
         if (!place.subscriber.lost(slice.lost, slice.head)) return;
+        place.knowsLost = true;
         place.sequence = beginningOf(slice);
       } else {
+        // Notices are kept longer than texts: what he reads may begin with some from before what is lost.
+        place.knowsLost = false;
         // Not beyond what the feed has: from there on everybody gets the same.
         const entries = slice.entries.filter((entry) => entry.sequence <= this.#timeline.last);
         this.#deliver(place, entries);

@@ -42,6 +42,8 @@ export interface Place {
   /** The sequence up to which everything was written to him. */
   sequence: number;
   /** Catches up by himself, and joins the others at the end. */
+  /** He was told of the history that is lost, and is yet to read the beginning of what is kept. */
+  knowsLost: boolean;
   catchingUp: boolean;
   /** He was at the end once: from then on he may be too slow. */
   wasLive: boolean;

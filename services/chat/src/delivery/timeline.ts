@@ -108,6 +108,21 @@ export class Timeline {
     return this.#floor;
   }
 
+  /**
+   * Lets go of what the room does not keep any more: all but its newest texts, and what is older than `sinceMs`. Whoever asks
+   * for that is told by the log what is left of it.
+   * @param upTo nothing after this sequence, which there are still readers for
+   */
+  forget(mostTexts: number, sinceMs: number, upTo: number): void {
+    let drop = 0;
+    for (const entry of this.#entries) {
+      if (entry.sequence > upTo || (this.#texts <= mostTexts && entry.timestampMs >= sinceMs)) break;
+      this.#count(entry, -1);
+      drop++;
+    }
+    this.#dropFirst(drop);
+  }
+
   /** Puts other bytes in an entry's place: it was blanked. */
   replace(id: string, blanked: (entry: Entry) => Entry): void {
     const at = this.#entries.findLastIndex((entry) => entry.id === id);
@@ -133,6 +148,10 @@ export class Timeline {
       this.#count(entry, -1);
       drop++;
     }
+    this.#dropFirst(drop);
+  }
+
+  #dropFirst(drop: number): void {
     if (drop === 0) return;
     this.#floor = this.#entries[drop - 1]!.sequence;
     this.#entries = this.#entries.slice(drop);

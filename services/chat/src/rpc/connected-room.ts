@@ -71,7 +71,7 @@ export class ConnectedRoom implements Subscriber {
       this.#first = visitor;
       this.#members.set(visitor.actor.userId, { ref, visit: visitor, actor: visitor.actor });
       this.#connection.answer({ ref, event: { room_id: this.roomId, opened: openedWith(feed.head, after, lost) } });
-      this.#place = feed.attach(this, sequence);
+      this.#place = feed.attach(this, sequence, lost !== undefined);
       const welcome = after ? undefined : welcomeLine(visitor);
       if (welcome) this.#tell({ event: { room_id: this.roomId, messages: [welcome] } });
       this.recordChanged(feed.record);

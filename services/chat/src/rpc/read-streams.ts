@@ -41,8 +41,8 @@ export async function joinRoom(
   const { feed, actor } = visitor;
   let stream: RoomStream | undefined;
   try {
-    const { sequence } = await startOf(visitor, after);
-    const history = after ? undefined : endOfHistory(visitor, feed.showsJoin(actor.userId, sequence));
+    const start = await startOf(visitor, after);
+    const history = after ? undefined : endOfHistory(visitor, feed.endsWithJoin(actor.userId, start.sequence));
     stream = new RoomStream({
       form: 'single',
       feed,
@@ -53,7 +53,7 @@ export async function joinRoom(
       withoutOwnAfter: feed.head.sequence,
     });
     parts.streams.add(stream);
-    await stream.run(sequence, context.signal, history);
+    await stream.run(start, context.signal, history);
   } finally {
     if (stream) parts.streams.delete(stream);
     visitor.leave();
@@ -71,7 +71,7 @@ export async function subscribe(
   const { feed, actor } = visitor;
   let stream: RoomStream | undefined;
   try {
-    const { sequence, lost } = await startOf(visitor, after);
+    const start = await startOf(visitor, after);
     const outlet = new StreamOutlet(out.framed, parts.settings.queueBytes);
     stream = new RoomStream({
       form: 'batch',
@@ -83,13 +83,9 @@ export async function subscribe(
       withoutOwnAfter: undefined,
     });
     parts.streams.add(stream);
-    outlet.write(batchFrame({ room_id: request.room_id, opened: openedWith(feed.head, after, lost) }));
+    outlet.write(batchFrame({ room_id: request.room_id, opened: openedWith(feed.head, after, start.lost) }));
     const welcome = after ? undefined : welcomeLine(visitor);
-    await stream.run(
-      sequence,
-      context.signal,
-      welcome && batchFrame({ room_id: request.room_id, messages: [welcome] }),
-    );
+    await stream.run(start, context.signal, welcome && batchFrame({ room_id: request.room_id, messages: [welcome] }));
   } finally {
     if (stream) parts.streams.delete(stream);
     visitor.leave();
@@ -114,13 +110,13 @@ export function welcomeLine({ feed }: Visit): ChatMessage | undefined {
 }
 
 /**
- * A reader of JoinRoom knows by his own JOIN that he is in. Where he was there before, with another window, none is
- * written; if the history does not show the old one, he gets a line of no place in the log instead.
+ * A reader of JoinRoom knows by his own JOIN that he is in, and where the history ends. Where he was there before, with
+ * another window, none is written; unless the old one is the last line, he gets one of no place in the log instead.
  */
-function endOfHistory(visitor: Visit, showsJoin: boolean): Buffer | undefined {
+function endOfHistory(visitor: Visit, endsWithJoin: boolean): Buffer | undefined {
   const { feed, actor } = visitor;
   const lines: ChatMessage[] = [];
-  if (!showsJoin) {
+  if (!endsWithJoin && visitor.joined === undefined) {
     const { userId: user_id, username } = actor;
     lines.push(
       lineOutside(feed.roomId, 'MESSAGE_TYPE_JOIN', { user_id, username, content: `${username} joined the room` }),

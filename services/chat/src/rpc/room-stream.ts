@@ -9,6 +9,7 @@ import { type Actor, whyNotRead } from '../rooms/access.ts';
 import type { RoomRecord } from '../rooms/record.ts';
 import { absent } from '../rooms/rooms.ts';
 import { batchFrame } from './codecs.ts';
+import type { Start } from './read-streams.ts';
 import type { StreamOutlet } from './stream-outlet.ts';
 
 export interface RoomStreamSettings {
@@ -47,9 +48,9 @@ export class RoomStream implements Subscriber, OpenStream {
     });
   }
 
-  /** Everything after the sequence, until it ends. @throws AppError always: how it ended, with the cursor in its trailer. */
-  async run(sequence: number, signal: AbortSignal, afterHistory: Buffer | undefined): Promise<never> {
-    this.#place = this.#feed.attach(this, sequence);
+  /** Everything from the start on, until it ends. @throws AppError always: how it ended, with the cursor in its trailer. */
+  async run({ sequence, lost }: Start, signal: AbortSignal, afterHistory: Buffer | undefined): Promise<never> {
+    this.#place = this.#feed.attach(this, sequence, lost !== undefined);
     if (afterHistory) this.outlet.write(afterHistory);
     this.recordChanged(this.#feed.record);
     const abort = () => this.end(signal.reason as AppError);

@@ -69,10 +69,13 @@ test('who resumes gets what he missed and what comes: from the gateway’s memor
   await until(() => live.contents('r').length === 30);
   const before = world.pods[0]!.listed;
   await using near = await join('2', 'r', 'e1-700');
-  expect(world.pods[0]!.listed).toBe(before);
+  await using beside = await join('4', 'r', 'e1-705');
+  // Whether that is kept is asked once for both.
+  expect(world.pods[0]!.listed).toBe(before + 1);
   await using far = await join('3', 'r', 'e1-5');
   say('r', 721, 725);
   await until(() => near.contents('r').length === 25 && far.contents('r').length === 720);
+  await until(() => beside.contents('r').length === 20);
   expect(near.contents('r')).toEqual(numbers(701, 725));
   expect(far.contents('r')).toEqual(numbers(6, 725));
   expect([near, far].flatMap(lost)).toEqual([]);
@@ -141,6 +144,21 @@ test('a cursor older than what is kept is told so', async () => {
   await until(() => first.contents('r').length >= 10);
   expect(lost(first)).toEqual(['HISTORY_LOST_TRIMMED']);
   expect(first.contents('r')).toEqual(numbers(21, 30));
+});
+
+test('what a room does not keep any more is not shown to who resumes, though it is still at hand', async () => {
+  const log = world.store.room('r');
+  await using watching = await join('1', 'r', 'e1-0');
+  say('r', 1, 30);
+  await until(() => watching.contents('r').length === 30);
+  log.kept = 10;
+  await using late = await join('2', 'r', 'e1-3');
+  await until(() => late.contents('r').length >= 10);
+  expect(lost(late)).toEqual(['HISTORY_LOST_TRIMMED']);
+  expect(late.contents('r')).toEqual(numbers(21, 30));
+  await using still = await join('3', 'r', 'e1-25');
+  await until(() => still.contents('r').length === 5);
+  expect(lost(still)).toEqual([]);
 });
 
 test('who may not enter hears why; who is sent away is closed, and the others stay', async () => {

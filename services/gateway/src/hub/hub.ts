@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { activeTraceparent, type Logger, type RpcClient } from '@parley/kit';
 import type { ChatMessage } from '@parley/proto/chat/ChatMessage';
+import type { ListMessagesResponse__Output } from '@parley/proto/chat/ListMessagesResponse';
 import type { SendMessageResponse__Output } from '@parley/proto/chat/SendMessageResponse';
 import { Room } from './room.ts';
 import { Subscription, type Viewer } from './subscription.ts';
@@ -83,11 +84,8 @@ export class Hub implements Disposable {
       const made: Room = new Room({
         id: roomId,
         upstream: this.#upstream(roomId),
-        page: (after) =>
-          this.#settings.chat.listMessages(
-            { room_id: roomId, after, limit: after ? pageSize : 0 },
-            { token: this.#settings.token() },
-          ),
+        page: (after) => this.#list(roomId, after, after ? pageSize : 0),
+        next: (after) => this.#list(roomId, after, 1),
         isWatchedBy: (userId) => this.#rooms.get(roomId)?.hasMember(userId) ?? false,
         onEmpty: () => {
           if (this.#rooms.get(roomId) === made) this.#rooms.delete(roomId);
@@ -97,6 +95,10 @@ export class Hub implements Disposable {
       this.#rooms.set(roomId, room);
     }
     return room;
+  }
+
+  #list(room_id: string, after: string, limit: number): Promise<ListMessagesResponse__Output> {
+    return this.#settings.chat.listMessages({ room_id, after, limit }, { token: this.#settings.token() });
   }
 
   #upstream(roomId: string): Upstream {

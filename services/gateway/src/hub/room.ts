@@ -18,6 +18,8 @@ export interface RoomSettings {
   upstream: Upstream;
   /** A page of the room's log after a cursor; without one, its newest messages. */
   page(after: string): Promise<ListMessagesResponse__Output>;
+  /** The one message after a cursor. */
+  next(after: string): Promise<ListMessagesResponse__Output>;
   /** Whether the member has a viewer at the room, be it through this object or one that has taken its place. */
   isWatchedBy(userId: string): boolean;
   /** Nobody looks at the room any more. */
@@ -55,6 +57,8 @@ export class Room implements Passenger {
   #resumeTimer: NodeJS.Timeout | undefined;
   #resumes = 0;
   #history: { page: Promise<ListMessagesResponse__Output>; until: number } | undefined;
+  /** Everything after this was kept a moment ago. */
+  #kept: (Position & { until: number }) | undefined;
   #disposed = false;
   /** What the room says to whoever comes: a line of no place in the log. */
   #welcome: Entry | undefined;
@@ -109,6 +113,23 @@ export class Room implements Passenger {
   /** Whether everything after the place is at hand. */
   covers(position: Position): boolean {
     return this.#recent?.covers(position) ?? false;
+  }
+
+  /**
+   * Whether the room still keeps everything after the place: what is at hand here may be more than that. Asked once for all
+   * who come within a second; while chat cannot be asked, what is at hand will do.
+   */
+  async keeps({ epoch, sequence }: Position): Promise<boolean> {
+    if (this.#recent?.after(sequence).length === 0) return true;
+    const known = this.#kept;
+    if (known && known.epoch === epoch && known.sequence <= sequence && known.until > Date.now()) return true;
+    try {
+      if (isLost(await this.#settings.next(`${epoch}-${sequence}`))) return false;
+      this.#kept = { epoch, sequence, until: Date.now() + historyLastsMs };
+    } catch {
+      // Then it is as good as kept.
+    }
+    return true;
   }
 
   /** From the place on the subscription gets what is at hand and everything that comes. */
@@ -255,4 +276,4 @@ export class Room implements Passenger {
   }
 }
 
-const isLost = ({ history_lost }: Opened__Output) => history_lost !== 'HISTORY_LOST_UNSPECIFIED';
+const isLost = ({ history_lost }: Pick<Opened__Output, 'history_lost'>) => history_lost !== 'HISTORY_LOST_UNSPECIFIED';

@@ -47,7 +47,9 @@ export class Subscription {
       const from = parseCursor(after);
       await this.member.enter(observe, after);
       if (this.#ended) return;
-      if (from && this.room.covers(from)) {
+      const isKept = from !== undefined && this.room.covers(from) && (await this.room.keeps(from));
+      if (this.#ended) return;
+      if (isKept && this.room.covers(from)) {
         this.viewer.opened(this.room.id, this.#openedWith(true), ref);
         this.room.goLive(this, from);
       } else {
