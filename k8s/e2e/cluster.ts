@@ -95,16 +95,17 @@ export async function http(method: string, path: string, body?: object, token?: 
 }
 
 let people = 0;
-/** Registers somebody new. */
+/** Registers somebody new; where the answer is to try again, he does. */
 export async function register(): Promise<{ username: string; id: string; token: string }> {
-  const username = `guest-${process.pid}-${++people}`;
-  const { status, body } = await http('POST', '/v1/auth/register', {
-    username,
-    email: `${username}@example.com`,
-    password: 'correct horse battery',
-  });
-  if (status !== 200) throw new Error(`register: ${status} ${JSON.stringify(body)}`);
-  return { username, id: body.user.id, token: body.access_token };
+  for (let attempt = 1; ; attempt++) {
+    const username = `guest-${process.pid}-${++people}`;
+    const email = `${username}@example.com`;
+    const registration = { username, email, password: 'correct horse battery' };
+    const { status, body } = await http('POST', '/v1/auth/register', registration);
+    if (status === 200) return { username, id: body.user.id, token: body.access_token };
+    if (status !== 503 || attempt === 20) throw new Error(`register: ${status} ${JSON.stringify(body)}`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
 }
 
 /** gRPC of all services behind the gateway, in somebody's name. */

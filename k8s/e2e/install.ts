@@ -18,8 +18,8 @@ import {
 describe('install', () => {
   test('begins in an empty namespace of restricted pods', async () => {
     await tryKubectl(['delete', 'chatrooms,serviceweights', '--all', '--timeout=60s']);
-    await tryHelm(['uninstall', 'parley', '--wait', '--timeout', '120s']);
-    await kubectl(['delete', 'namespace', namespace, '--ignore-not-found', '--wait', '--timeout=150s']);
+    await tryHelm(['uninstall', 'parley', '--wait', '--timeout', '300s']);
+    await kubectl(['delete', 'namespace', namespace, '--ignore-not-found', '--wait', '--timeout=300s']);
     await kubectl(['create', 'namespace', namespace]);
     await kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
     await kubectl([
@@ -45,7 +45,7 @@ describe('install', () => {
 
   test('helm install, and the first message from outside', async () => {
     const begun = performance.now();
-    await helm(['install', 'parley', chart, '-f', values, '--wait', '--timeout', '170s']);
+    await helm(['install', 'parley', chart, '-f', values, '--wait', '--timeout', '300s']);
     const installed = performance.now();
     await apply(room('general'));
     const ada = await register();
@@ -61,7 +61,7 @@ describe('install', () => {
   });
 
   test('helm test', async () => {
-    expect(await helm(['test', 'parley', '--timeout', '120s'])).toContain('Phase:          Succeeded');
+    expect(await helm(['test', 'parley', '--timeout', '300s'])).toContain('Phase:          Succeeded');
   });
 
   test('pods have a service account token only where they watch something', async () => {

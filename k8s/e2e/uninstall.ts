@@ -6,7 +6,7 @@ describe('uninstall', () => {
   test('leaves volumes, CRDs and ChatRooms, and no finalizer hangs', async () => {
     const rooms = (await json(['get', 'chatrooms'])).items.length;
     expect(rooms).toBeGreaterThan(0);
-    await helm(['uninstall', 'parley', '--wait', '--timeout', '150s']);
+    await helm(['uninstall', 'parley', '--wait', '--timeout', '300s']);
     const kinds =
       'deployments,statefulsets,services,serviceaccounts,roles,rolebindings,secrets,configmaps,jobs,poddisruptionbudgets,leases,servicemonitors,prometheusrules';
     const left = async () => {

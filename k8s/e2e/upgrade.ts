@@ -20,7 +20,7 @@ describe('upgrade', () => {
       'gateway.replicas=2,user.replicas=2',
       '--wait',
       '--timeout',
-      '150s',
+      '300s',
     ]);
     const ear = listener('moving', token);
     const load = traffic('moving', token, 3);
@@ -35,10 +35,10 @@ describe('upgrade', () => {
       'gateway.replicas=2,user.replicas=2,image.tag=e2e-next',
       '--wait',
       '--timeout',
-      '170s',
+      '300s',
     ]);
     expect(await image()).toBe('parley:e2e-next');
-    await helm(['rollback', 'parley', '--wait', '--timeout', '170s']);
+    await helm(['rollback', 'parley', '--wait', '--timeout', '300s']);
     expect(await image()).toBe('parley:e2e');
     const target = load.calls + 50;
     await expect.poll(() => load.calls, { timeout: 60_000 }).toBeGreaterThan(target);
@@ -54,5 +54,5 @@ describe('upgrade', () => {
     expect(ear.heard).toEqual(kept);
     expect(ear.moved).toBeGreaterThan(0);
     expect(ear.lost).toBe(0);
-  }, 600_000);
+  }, 1_200_000);
 });

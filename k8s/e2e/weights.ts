@@ -53,7 +53,7 @@ describe('weights as resources', () => {
       'chat.canary.enabled=true',
       '--wait',
       '--timeout',
-      '150s',
+      '300s',
     ]);
     const { token } = await register();
     await apply(weights(90, 10));
@@ -116,6 +116,6 @@ describe('weights as resources', () => {
     ]);
     expect(events).toMatch(/parley-chat .*Abort/);
     await kubectl(['delete', 'sw', 'parley-chat']);
-    await helm(['upgrade', 'parley', chart, '-f', values, '--wait', '--timeout', '150s']);
+    await helm(['upgrade', 'parley', chart, '-f', values, '--wait', '--timeout', '300s']);
   });
 });

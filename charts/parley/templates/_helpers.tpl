@@ -136,6 +136,7 @@ startupProbe:
 livenessProbe:
   httpGet: {path: /livez, port: metrics}
   periodSeconds: 10
+  timeoutSeconds: 5
   failureThreshold: 3
 readinessProbe:
   httpGet: {path: /readyz, port: metrics}
