@@ -29,6 +29,14 @@ test('every reference leads somewhere, and every operation has a name of its own
   expect(new Set(names).size).toBe(names.length);
 });
 
+test('a list in pages says how long they are', () => {
+  for (const path of ['/v1/rooms', '/v1/orders']) {
+    expect(document.paths[path]!['get']!.parameters).toContainEqual(
+      expect.objectContaining({ name: 'page_size', schema: expect.objectContaining({ default: 50, maximum: 200 }) }),
+    );
+  }
+});
+
 test('64-bit integers are strings, and enums are their names', () => {
   const schemas = document.components.schemas as Record<
     string,

@@ -59,7 +59,10 @@ function operation({ method, parameters, hasBody, verb }: Route, schemas: Record
   const request = requestShape(method);
   const rest = [...request.fields.values()].filter(({ name }) => !parameters.includes(name));
   const inPath = parameters.map((name) => parameter('path', request.fields.get(name)!, schemas));
-  const inQuery = hasBody ? [] : rest.map((field) => parameter('query', field, schemas));
+  const isPaged = request.fields.has('page_size') && request.fields.has('page_token');
+  const inQuery = hasBody
+    ? []
+    : rest.map((field) => ({ ...parameter('query', field, schemas), ...(isPaged ? pageParameters[field.name] : {}) }));
   const inHeader = rest.some(({ name }) => name === 'idempotency_key') ? [idempotencyKey] : [];
   return {
     operationId: method.name.charAt(0).toLowerCase() + method.name.slice(1),
@@ -91,6 +94,15 @@ const body = (schema: Json, verb: string): Json => ({
 function parameter(where: 'path' | 'query', field: Field, schemas: Record<string, Json>): Json {
   return { name: field.name, in: where, required: where === 'path', schema: typeSchema(field.type, schemas) };
 }
+
+/** What lists other than users say of their pages. */
+const pageParameters: Record<string, Json> = {
+  page_size: {
+    description: 'How many at most.',
+    schema: { type: 'integer', format: 'int32', default: 50, maximum: 200 },
+  },
+  page_token: { description: 'The next_page_token of the page before; empty for the first.' },
+};
 
 const idempotencyKey: Json = {
   name: 'Idempotency-Key',
