@@ -1,6 +1,6 @@
 /**
- * Chat alone, open to anybody, for the benchmarks: `node services/chat/bench/serve.ts redis://127.0.0.1:6379 [port]`.
- * Everything is as in production but the user service, which knows nobody.
+ * Chat alone, for the benchmarks: `[PARLEY_AUTH=required] node services/chat/bench/serve.ts redis://127.0.0.1:6379 [port]`.
+ * Everything is as in production but the user service, which knows nobody. It prints a token that may act for all users.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import {
   type RpcClient,
   RpcServer,
   readSettings,
+  signToken,
   TokenVerifier,
 } from '@parley/kit';
 import { DatabaseLog } from '../src/log/database/database-log.ts';
@@ -27,7 +28,10 @@ const [, , url, port = '0'] = process.argv;
 const logger = createLog('chat', 'info');
 const keys = mkdtempSync(join(tmpdir(), 'parley-bench-'));
 makeKeys(keys);
-const verifier = new TokenVerifier(new KeyRing(keys));
+const ring = new KeyRing(keys);
+const verifier = new TokenVerifier(ring);
+const authMode = process.env.PARLEY_AUTH === 'required' ? 'required' : 'open';
+const tokenSeconds = 12 * 3600;
 rmSync(keys, { recursive: true });
 const metrics = new Metrics({ processMetrics: true });
 
@@ -55,18 +59,19 @@ const service = await createChatService({
   settings: readSettings(chatSettings, process.env),
   logger,
   metrics,
-  authMode: 'open',
+  authMode,
   roomsMode: 'open',
 });
 const server = await RpcServer.listen({
   port: Number(port),
   services: service.rpc,
-  authMode: 'open',
+  authMode,
   verifier,
   log: logger,
   metrics,
 });
-process.stderr.write(`listening 127.0.0.1:${server.port}\n`);
+const token = signToken(ring, { userId: '0', username: 'bench', role: 'service' }, tokenSeconds);
+process.stderr.write(`token ${token}\nlistening 127.0.0.1:${server.port}\n`);
 const stop = async () => {
   await service.drain?.();
   await server.drain(2000);
