@@ -27,8 +27,9 @@ export class Flusher {
   #schedule(): void {
     this.#scheduled = true;
     const wait = this.#dueAt - performance.now();
-    // What comes in the same turn of the event loop travels together either way.
-    if (wait <= 0.5) setImmediate(this.#flush);
+    // What was announced together travels together either way. Now, and not in the check phase: HTTP/2 sends what is there
+    // when that begins, and what is written later a turn of the event loop later.
+    if (wait <= 0.5) process.nextTick(this.#flush);
     else setTimeout(this.#flush, wait);
   }
 
@@ -36,7 +37,7 @@ export class Flusher {
     this.#startedAt = performance.now();
     const rooms = this.#waiting;
     this.#waiting = new Set();
-    // HTTP/2 sends what is written at the end of this turn: it counts too.
+    // HTTP/2 sends what is written before this is called: it counts too.
     setImmediate(this.#flushed);
     for (const room of rooms) room.flush();
   };

@@ -60,8 +60,10 @@ export function nameProblem(field: string, value: string): FieldViolation | unde
 
 /** @throws AppError INVALID_ARGUMENT that names all fields that are wrong. */
 export function checkNames(fields: Record<string, string>): void {
-  const wrong = Object.entries(fields)
-    .map(([field, value]) => nameProblem(field, value))
-    .filter((problem) => problem !== undefined);
+  const wrong: FieldViolation[] = [];
+  for (const field in fields) {
+    const problem = nameProblem(field, fields[field]!);
+    if (problem) wrong.push(problem);
+  }
   if (wrong.length > 0) throw invalidFields(wrong);
 }
