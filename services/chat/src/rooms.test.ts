@@ -83,6 +83,16 @@ describe.each(stores)('on $store', ({ open }) => {
     await isOpen(later);
   });
 
+  test('a room deleted and made anew has its own rules, also on a pod that still knows the earlier one', async () => {
+    await apply('anew');
+    await two.chat.sendMessage({ room_id: 'anew', content: 'by the old rules' }, alice());
+    await one.admin.deleteRoom({ room_id: 'anew', fence: 1 }, service());
+    await apply('anew', { archived: true });
+    expect(await failureOf(two.chat.sendMessage({ room_id: 'anew', content: 'x' }, alice()))).toMatchObject({
+      code: 'FAILED_PRECONDITION',
+    });
+  });
+
   test('a full room takes nobody more, and who is there may come with another window', async () => {
     await apply('small', { max_members: 2 });
     using first = subscribe(one, 'small', 'ann');

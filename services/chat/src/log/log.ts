@@ -128,7 +128,10 @@ export interface ChatLog extends AsyncDisposable {
   signal(roomId: string, announcement: Extract<Announcement, { kind: 'typing' | 'member-removed' }>): Promise<void>;
 
   room(roomId: string): Promise<RoomRecord | undefined>;
-  /** Writes the record if its version is still `expected` (0: absent), with version + 1, and announces it. The new record, or the one that is there. */
+  /**
+   * Writes the record if its version is still `expected` (0: absent), and announces it. Its version is one above both its
+   * own and the expected one. The new record, or the one that is there.
+   */
   putRoom(record: RoomRecord, expected: number): Promise<{ written: boolean; record: RoomRecord | undefined }>;
   /** Deletes the room; its history too unless it is to be kept (a room of that id made later has it then). */
   deleteRoom(roomId: string, expected: number, keepHistory: boolean): Promise<boolean>;

@@ -1,6 +1,7 @@
 /** The records of rooms as this pod knows them, and how absent rooms come to be. */
 import { notFound } from '@parley/kit';
 import type { ChatLog } from '../log/log.ts';
+import { firstVersion } from '../log/versions.ts';
 import { defaultSpec, type RoomRecord, type RoomSpec } from './record.ts';
 
 export type RoomsMode = 'open' | 'declared';
@@ -129,7 +130,7 @@ export class Rooms {
 export function newRecord(roomId: string, spec: Partial<RoomSpec>): RoomRecord {
   return {
     roomId,
-    version: 0,
+    version: firstVersion(),
     createdAtMs: Date.now(),
     spec: { ...defaultSpec, ...spec },
     fence: 0,

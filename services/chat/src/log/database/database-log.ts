@@ -21,6 +21,7 @@ import type {
 import { leaseMs, PodLease } from '../pod-lease.ts';
 import { noRoom } from '../refusals.ts';
 import { RoomChanges } from '../room-changes.ts';
+import { nextVersion } from '../versions.ts';
 import { type Bus, openBus } from './bus.ts';
 import { type MessageRow, packDrafts, type SummaryRow, toEntry, toOutcome, toSummary, type Written } from './rows.ts';
 
@@ -210,7 +211,7 @@ export class DatabaseLog implements ChatLog {
 
   async putRoom(record: RoomRecord, expected: number): Promise<{ written: boolean; record: RoomRecord | undefined }> {
     const { roomId, spec } = record;
-    const wanted = { ...record, version: expected + 1 };
+    const wanted = { ...record, version: nextVersion(record, expected) };
     const answer = await this.#call<{ record: string | null } | null>(
       sql`chat.put_room(${roomId}, ${JSON.stringify(wanted)}, ${expected}, ${spec.maxMessages},
         ${spec.maxAgeSeconds * 1000}::bigint, ${newEpoch()}, ${this.#bus.notifies})`,

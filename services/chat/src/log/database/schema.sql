@@ -316,6 +316,7 @@ create function chat.put_room(p_room text, p_record text, p_expected integer, p_
   p_new_epoch text, p_notify boolean) returns jsonb language plpgsql as $$
 declare
   r chat.room;
+  next_version integer := p_record::jsonb ->> 'version';
 begin
   if p_expected = 0 then
     insert into chat.room (room_id, version, max_messages, max_age_ms, epoch)
@@ -325,13 +326,13 @@ begin
   if not found or (case when r.record is null then 0 else r.version end) <> p_expected then
     return jsonb_build_object('record', r.record);
   end if;
-  update chat.room set record = p_record, version = p_expected + 1, max_messages = p_max_messages, max_age_ms = p_max_age_ms
+  update chat.room set record = p_record, version = next_version, max_messages = p_max_messages, max_age_ms = p_max_age_ms
     where room_id = p_room;
   if r.record is not null then
     perform chat.trim(p_room);
   end if;
   if p_notify then
-    perform chat.announce(jsonb_build_object('r', p_room, 'k', 'r', 'v', p_expected + 1));
+    perform chat.announce(jsonb_build_object('r', p_room, 'k', 'r', 'v', next_version));
   end if;
   return null;
 end

@@ -22,6 +22,7 @@ import type {
 import { PodLease } from '../pod-lease.ts';
 import { keyReused, noRoom, tooFast } from '../refusals.ts';
 import { RoomChanges } from '../room-changes.ts';
+import { nextVersion } from '../versions.ts';
 import { type Connection, createConnection, parseRedisUrl, translate } from './connection.ts';
 import { durabilityWarning } from './durability.ts';
 import {
@@ -282,7 +283,7 @@ export class RedisLog implements ChatLog {
 
   async putRoom(record: RoomRecord, expected: number): Promise<{ written: boolean; record: RoomRecord | undefined }> {
     const { roomId, spec } = record;
-    const wanted = { ...record, version: expected + 1 };
+    const wanted = { ...record, version: nextVersion(record, expected) };
     await this.#index(roomId);
     const [written, there] = await run<[number, Buffer?]>(
       this.#connection,
@@ -296,6 +297,7 @@ export class RedisLog implements ChatLog {
         spec.maxAgeSeconds * 1000,
         newEpoch(),
         `${this.#writer} ${++this.#steps}`,
+        wanted.version,
       ],
     );
     if (written === 0) {
