@@ -33,7 +33,7 @@ export type { FramedWriter } from './rpc/framed-writer.ts';
 export { frame, unframe, writePrefix } from './rpc/framing.ts';
 export * from './rpc/implementation.ts';
 export { defaultServerOptions, RpcServer, type ServerSettings } from './rpc/server.ts';
-export { fromServiceError, toStatus } from './rpc/status.ts';
+export { codeOf, fromServiceError, toStatus } from './rpc/status.ts';
 export { StrictReader } from './rpc/strict-reader.ts';
 export type { Service } from './service.ts';
 export * from './settings.ts';

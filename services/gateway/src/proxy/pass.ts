@@ -11,7 +11,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
-import type { Method } from '@parley/kit';
+import { codeOf, type Method } from '@parley/kit';
 import type { Lease } from './connections.ts';
 import { cursorAfter } from './cursor-after.ts';
 
@@ -135,7 +135,7 @@ function connect(
   events.once('metadata', (metadata: Metadata) => {
     if (!call.cancelled) call.sendMetadata(onward(metadata));
   });
-  events.once('status', onStatus);
+  events.once('status', (end) => onStatus({ ...end, code: codeOf(end) }));
   (call as ServerUnaryCall<Buffer, Buffer>).once('cancelled', () => upstream.cancel());
 }
 

@@ -48,9 +48,17 @@ export function toStatus(
   return { code: status[error.code], details: error.message, metadata };
 }
 
+/**
+ * The code of a call that has ended. A call that begins while its connection breaks ends as CANCELLED in grpc-js, although
+ * nobody has cancelled it (it says `Cancelled on client` where one has): for the caller that is a server which is not there.
+ */
+export function codeOf({ code, details }: Pick<StatusObject, 'code' | 'details'>): status {
+  return code === status.CANCELLED && details === 'Call cancelled' ? status.UNAVAILABLE : code;
+}
+
 /** The AppError that another service answered with. */
 export function fromServiceError(error: ServiceError): AppError {
-  const code = (status[error.code] ?? 'UNKNOWN') as CodeName;
+  const code = (status[codeOf(error)] ?? 'UNKNOWN') as CodeName;
   const details: ErrorDetails = { cause: error, ...decodeDetails(error.metadata) };
   const cursor = error.metadata?.get('parley-cursor')[0];
   if (cursor !== undefined) details.trailers = { 'parley-cursor': String(cursor) };
