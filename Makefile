@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 PARLEY_HTTP_PORT ?= 8080
 PARLEY_GRPC_PORT ?= 50051
 
-.PHONY: help install web run test check e2e verify up down bench format generate clean
+.PHONY: help install web run test check e2e verify up down bench soak format generate clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ down: ## delete that cluster
 
 bench: install web ## the benchmarks, with a table against the peers that are there
 	bench/run
+
+soak: install web ## 30 minutes of load with a fault every minute; SOAK='--minutes 10 --every 30' says otherwise
+	node services/platform/soak.ts $(SOAK)
 
 format: install ## format, and mend what the linter can
 	biome check --write .

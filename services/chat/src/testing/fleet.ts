@@ -32,11 +32,6 @@ export class Fleet implements AsyncDisposable {
     return process;
   }
 
-  /** All that are running, the oldest first. */
-  get all(): ChatProcess[] {
-    return this.#running.map(({ process }) => process);
-  }
-
   get size(): number {
     return this.#running.length;
   }
@@ -71,14 +66,9 @@ export class Fleet implements AsyncDisposable {
 
   /** Ends one, by chance, with SIGKILL or SIGTERM, and starts another in its place. */
   async replace(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    await Promise.all([this.end(this.any(), signal), this.add()]);
-  }
-
-  /** Ends one, and starts none in its place. */
-  async end({ pid }: ChatProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const at = this.#running.findIndex(({ process }) => process.pid === pid);
+    const at = Math.floor(Math.random() * this.#running.length);
     const [gone] = this.#running.splice(at, 1);
-    await end(gone!, signal);
+    await Promise.all([this.add(), end(gone!, signal)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

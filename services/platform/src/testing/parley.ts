@@ -17,12 +17,22 @@ export interface RunningParley extends AsyncDisposable {
   /** The log so far, a parsed line each. */
   readonly log: Record<string, unknown>[];
   readonly directory: string;
+  /** Its exit code, or the signal that killed it, once it has ended. */
+  readonly ended: Promise<number | NodeJS.Signals>;
   /** Ends it, and answers its exit code; null after a signal that killed it. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts it and waits until it says that it has started. @throws Error with what it printed, where it ends before. */
-export async function startParley(what: string, env: Record<string, string> = {}): Promise<RunningParley> {
+/**
+ * Starts it and waits until it says that it has started.
+ * @param flags of Node
+ * @throws Error with what it printed, where it ends before.
+ */
+export async function startParley(
+  what: string,
+  env: Record<string, string> = {},
+  flags: string[] = [],
+): Promise<RunningParley> {
   const directory = env['PARLEY_DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'parley-test-'));
   const settings = {
     PARLEY_HTTP_PORT: '0',
@@ -30,10 +40,18 @@ export async function startParley(what: string, env: Record<string, string> = {}
     PARLEY_METRICS_PORT: '0',
     PARLEY_DATA_DIR: directory,
   };
-  const child = spawn(process.execPath, [main, 'serve', what], {
+  const child = spawn(process.execPath, [...flags, main, 'serve', what], {
     env: { PATH: process.env['PATH'] ?? '', ...settings, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const killChild = () => child.kill('SIGKILL');
+  process.once('exit', killChild);
+  const ended = new Promise<number | NodeJS.Signals>((resolve) =>
+    child.once('exit', (code, signal) => {
+      process.off('exit', killChild);
+      resolve(code ?? (signal as NodeJS.Signals));
+    }),
+  );
   const log: Record<string, unknown>[] = [];
   const printed: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => printed.push(text));
@@ -53,6 +71,7 @@ export async function startParley(what: string, env: Record<string, string> = {}
     metrics: `http://127.0.0.1:${started.metrics}`,
     log,
     directory,
+    ended,
     end: (signal) => end(child, signal),
     async [Symbol.asyncDispose]() {
       await end(child, 'SIGKILL');
