@@ -132,12 +132,14 @@ twice: Kubernetes would take the last one, and Helm's next upgrade might mix the
 startupProbe:
   httpGet: {path: /livez, port: metrics}
   periodSeconds: 1
-  failureThreshold: 60
+  timeoutSeconds: 5
+  failureThreshold: 300
+# A node that is too busy is not helped by starting everything anew: only who says nothing for a minute is.
 livenessProbe:
   httpGet: {path: /livez, port: metrics}
   periodSeconds: 10
   timeoutSeconds: 5
-  failureThreshold: 3
+  failureThreshold: 6
 readinessProbe:
   httpGet: {path: /readyz, port: metrics}
   periodSeconds: 2
