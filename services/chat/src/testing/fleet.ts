@@ -32,6 +32,11 @@ export class Fleet implements AsyncDisposable {
     return process;
   }
 
+  /** All that are running, the oldest first. */
+  get all(): ChatProcess[] {
+    return this.#running.map(({ process }) => process);
+  }
+
   get size(): number {
     return this.#running.length;
   }
@@ -66,9 +71,14 @@ export class Fleet implements AsyncDisposable {
 
   /** Ends one, by chance, with SIGKILL or SIGTERM, and starts another in its place. */
   async replace(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const at = Math.floor(Math.random() * this.#running.length);
+    await Promise.all([this.end(this.any(), signal), this.add()]);
+  }
+
+  /** Ends one, and starts none in its place. */
+  async end({ pid }: ChatProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const at = this.#running.findIndex(({ process }) => process.pid === pid);
     const [gone] = this.#running.splice(at, 1);
-    await Promise.all([this.add(), end(gone!, signal)]);
+    await end(gone!, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -94,7 +94,7 @@ async function faults(
 }
 
 /** Says something until it is acknowledged: with one key it is said once. */
-async function say(
+export async function say(
   fleet: Fleet,
   history: History,
   sender: string,
@@ -116,7 +116,8 @@ async function say(
   }
 }
 
-async function readOn(
+/** Reads a room until the signal, and resumes on another process whenever its stream ends. */
+export async function readOn(
   fleet: Fleet,
   history: History,
   name: string,
@@ -158,7 +159,8 @@ async function readOn(
   }
 }
 
-async function readLog(fleet: Fleet, room: string): Promise<Seen[]> {
+/** All that a room's log keeps. */
+export async function readLog(fleet: Fleet, room: string): Promise<Seen[]> {
   const entries: Seen[] = [];
   // A cursor of sequence 0 of this epoch is before everything: the epoch is in any message.
   const newest = await fleet.any().chat.listMessages({ room_id: room });
