@@ -1,5 +1,5 @@
 /** A room on a Connect stream: one feed, and the members whom the stream has brought in. */
-import type { AppError, CodeName } from '@parley/kit';
+import { type AppError, type CodeName, unavailable } from '@parley/kit';
 import type { ServerFrame } from '@parley/proto/chat/ServerFrame';
 import type { SubscribeRequest__Output } from '@parley/proto/chat/SubscribeRequest';
 import type { Place, Subscriber } from '../delivery/subscriber.ts';
@@ -66,7 +66,8 @@ export class ConnectedRoom implements Subscriber {
     const visitor = await visit(parts, request, this.#connection);
     try {
       const { sequence, lost } = await startOf(visitor, after);
-      if (this.#connection.over) throw this.#connection.context.signal.reason ?? new Error('the stream has ended');
+      if (this.#connection.over)
+        throw this.#connection.context.signal.reason ?? unavailable('this stream has ended: connect again');
       const { feed } = visitor;
       this.#first = visitor;
       this.#members.set(visitor.actor.userId, { ref, visit: visitor, actor: visitor.actor });
@@ -88,7 +89,7 @@ export class ConnectedRoom implements Subscriber {
     const visitor = await visit(parts, request, this.#connection);
     if (this.#connection.over || this.#place === undefined) {
       visitor.leave();
-      throw this.#connection.context.signal.reason ?? new Error('the room was closed meanwhile');
+      throw this.#connection.context.signal.reason ?? unavailable('the room was closed meanwhile: subscribe again');
     }
     const { actor } = visitor;
     const before = this.#members.get(actor.userId);
