@@ -109,6 +109,25 @@ for (const how of ['politely', 'without a word'] as const) {
   });
 }
 
+test('chat answers a subscribe long after nobody waits for it any more: viewers miss nothing', async () => {
+  const pod = world.pods[0]!;
+  await using a = await join('1', 'r');
+  say('r', 1, 3);
+  await until(() => a.contents('r').length === 3);
+  const held: (() => void)[] = [];
+  pod.held = held;
+  pod.breakStreams(false);
+  // The first is given up, and asked again.
+  await expect.poll(() => held.length, { timeout: 30_000 }).toBe(2);
+  pod.held = undefined;
+  held[0]!();
+  say('r', 4, 6);
+  held[1]!();
+  say('r', 7, 9);
+  await until(() => a.contents('r').includes('9'));
+  expect(a.contents('r')).toEqual(numbers(1, 9));
+});
+
 test('what was being sent when the stream broke is sent again, and counts once', async () => {
   await using a = await join('1', 'r');
   // Fewer than the frames that a socket may send at once.

@@ -1,5 +1,5 @@
 /** A member whose viewers look at a room through this gateway: chat counts him once, and says whether he may. */
-import type { AppError } from '@parley/kit';
+import { AppError } from '@parley/kit';
 import { formatCursor } from './position.ts';
 import { isPassing, type Room } from './room.ts';
 import type { Subscription } from './subscription.ts';
@@ -90,7 +90,10 @@ export class Member {
           };
         },
         answered: ({ event }, stream, ref) => {
-          if (event?.opened) this.room.opened(stream, event.opened, after);
+          if (event?.opened && !this.room.opened(stream, event.opened, after)) {
+            reject(new AppError('ABORTED', 'the room is opened again: try again'));
+            return;
+          }
           this.#entered = observe ? 'observing' : 'present';
           this.#before = undefined;
           this.#forgetClosing();

@@ -164,9 +164,17 @@ export class Room implements Passenger {
     return history.page;
   }
 
-  /** An answer to a subscribe: the first one on a stream has opened the room's feed there. */
-  opened(stream: Stream, opened: Opened__Output, asked: string): void {
-    if (this.#stream === stream || this.#disposed) return;
+  /**
+   * An answer to a subscribe: the first one on a stream has opened the room's feed there.
+   * @returns false where the feed had begun there before, for an answer that came when it was no longer waited for: nobody
+   * took what it sent meanwhile. It is ended, and has to be opened again.
+   */
+  opened(stream: Stream, opened: Opened__Output, asked: string): boolean {
+    if (this.#stream === stream || this.#disposed) return true;
+    if (asked !== '' && !opened.resumed && !isLost(opened)) {
+      stream.tell({ unsubscribe: { room_id: this.id, user_id: '' } });
+      return false;
+    }
     this.#stream?.passengers.delete(this);
     this.#stream = stream;
     this.#resumes = 0;
@@ -176,11 +184,12 @@ export class Room implements Passenger {
     const began = this.#head;
     const after = parseCursor(asked);
     this.#end = end;
-    if (began && !lost) return;
+    if (began && !lost) return true;
     // What is kept follows from its oldest on, wherever that is: only after the end is everything sure to be at hand.
     const trimmed = opened.history_lost === 'HISTORY_LOST_TRIMMED';
     if (lost) this.#restart({ epoch: end.epoch, sequence: trimmed ? (after?.sequence ?? 0) : 0 }, opened, end);
     else this.#restart(after ?? end);
+    return true;
   }
 
   /** Something of the room's feed. */
