@@ -56,9 +56,12 @@ test('every call has its own answer or its own error, whatever the sizes', async
   );
 });
 
-test('a statement that fails through one call fails that one only', async () => {
+test.each([
+  ['fails', new Error('3 is poison')],
+  ['is refused', new AppError('INVALID_ARGUMENT', '3 is poison')],
+])('a statement that %s through one call fails that one only', async (_how, error) => {
   const batch = new Batch<number, number>(async (inputs) => {
-    if (inputs.includes(3)) throw new Error('3 is poison');
+    if (inputs.includes(3)) throw error;
     return inputs;
   }, limits);
   const answers = await Promise.allSettled([1, 2, 3, 4].map((n) => batch.call(n)));

@@ -77,7 +77,8 @@ export class Batch<I, O> {
       });
     } catch (error) {
       // A database that is away fails them all; a statement that failed may be the fault of one: each goes alone.
-      if (error instanceof AppError || batch.length === 1) for (const { reject } of batch) reject(error);
+      const ofAll = error instanceof AppError && error.code !== 'INVALID_ARGUMENT';
+      if (ofAll || batch.length === 1) for (const { reject } of batch) reject(error);
       else for (const one of batch) await this.#answer([one]);
     }
   }

@@ -3,11 +3,14 @@ import { readFileSync } from 'node:fs';
 import { StartError } from '@parley/kit';
 import { z } from 'zod';
 
+/** ISO 4217, as Unicode's tables have it. */
+const currencies = new Set(Intl.supportedValuesOf('currency'));
+
 const product = z.object({
   id: z.string().regex(/^[a-z0-9-]{1,64}$/),
   name: z.string().min(1).max(100),
   description: z.string().max(500).default(''),
-  currency_code: z.string().regex(/^[A-Z]{3}$/),
+  currency_code: z.string().refine((code) => currencies.has(code), 'an ISO 4217 code such as EUR is allowed'),
   minor_units: z.number().int().positive().max(Number.MAX_SAFE_INTEGER),
 });
 

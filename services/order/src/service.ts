@@ -14,6 +14,7 @@ import {
   repeat,
   type Service,
   type SettingsOf,
+  type TokenVerifier,
 } from '@parley/kit';
 import { openCatalogue } from './catalogue.ts';
 import { ChatTeller } from './order-teller.ts';
@@ -23,13 +24,15 @@ import type { OrderSnapshot, OrderTables } from './schema.ts';
 import type { orderSettings } from './settings.ts';
 import { snapshotOf } from './snapshot.ts';
 import { finalStates } from './states.ts';
-import { page, price, tokenOf } from './validation.ts';
+import { page, price, tokenOf, versionAfter } from './validation.ts';
 
 export interface OrderParts {
   database: Database;
   payments: RpcClient<'payment.PaymentService'>;
   chat: RpcClient<'chat.ChatService'>;
   rooms: RpcClient<'chat.RoomAdminService'>;
+  /** The verifier of the server that this service runs on: it knows who was signed out meanwhile. */
+  verifier: TokenVerifier;
   settings: SettingsOf<typeof orderSettings>;
   log: Logger;
   metrics: Metrics;
@@ -44,7 +47,7 @@ const watchEveryMs = 500;
 
 /** order.OrderService, with the relay that takes orders to their end. */
 export async function createOrderService(parts: OrderParts): Promise<Service> {
-  const { database, log, metrics, checkpoint, leaseSeconds } = parts;
+  const { database, verifier, log, metrics, checkpoint, leaseSeconds } = parts;
   const orders = new Orders(database.as<OrderTables>());
   const catalogue = openCatalogue(parts.settings.catalogue);
   const teller = new ChatTeller(parts.rooms, parts.chat);
@@ -96,8 +99,8 @@ export async function createOrderService(parts: OrderParts): Promise<Service> {
       },
       async watchOrder({ id, after_version }, context, out) {
         await orders.byId(id, owner(context));
-        for (let after = Number(after_version); ; ) {
-          if (hasExpired(context.caller)) throw badToken();
+        for (let after = versionAfter(after_version); ; ) {
+          if (hasExpired(context.caller) || verifier.isRevoked(context.caller)) throw badToken();
           for (const version of await orders.versions(id, after)) {
             out.write(version);
             after = Number(version.version);

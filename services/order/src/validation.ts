@@ -61,7 +61,9 @@ export function price(request: CreateOrderRequest__Output, catalogue: Catalogue)
       `is ${request.card_token === '' ? 'empty' : 'not a known card'}; ${cardTokens.join(', ')} are allowed`,
     );
   }
-  if (request.idempotency_key.length > 128) {
+  if (/\p{Cc}/u.test(request.idempotency_key)) {
+    refuse('idempotency_key', `is ${JSON.stringify(request.idempotency_key)}; control characters are not allowed`);
+  } else if (request.idempotency_key.length > 128) {
     refuse('idempotency_key', `has ${request.idempotency_key.length} characters; 1 to 128 are allowed`);
   }
   if (wrong.length > 0) throw invalidFields(wrong);
@@ -89,5 +91,10 @@ export function page(size: number, token: string): { size: number; before: strin
     throw invalid('page_token', 'is none that this service gave: use next_page_token of the page before');
   return { size: size || 50, before };
 }
+
+const newestVersion = 2_147_483_647;
+
+/** The version behind which a watch begins: whatever is asked for, one that an order may have. */
+export const versionAfter = (asked: string): number => Math.min(Math.max(Number(asked), 0), newestVersion);
 
 export const tokenOf = (id: string): string => Buffer.from(id).toString('base64url');

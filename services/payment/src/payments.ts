@@ -79,9 +79,14 @@ export class Payments {
     return this.byId(paymentId);
   }
 
-  /** @throws AppError FAILED_PRECONDITION for a payment that was not approved. */
-  async refund(paymentId: string): Promise<PaymentRecord> {
+  /**
+   * Refunds once. An empty key is none.
+   * @throws AppError FAILED_PRECONDITION for a payment that was not approved; ALREADY_EXISTS, reason KEY_REUSED, for a key
+   * that came with another payment.
+   */
+  async refund(paymentId: string, key = ''): Promise<PaymentRecord> {
     const payment = await this.byId(paymentId);
+    if (key !== '') await this.#refuseReused(key, paymentId);
     if (payment.state === 'REFUNDED') return payment;
     if (payment.state === 'PENDING') {
       throw new AppError('FAILED_PRECONDITION', `payment ${paymentId} is not decided yet: try again`, {
@@ -95,6 +100,7 @@ export class Payments {
         `payment ${paymentId} is ${payment.state}; only APPROVED ones can be refunded`,
       );
     }
+    if (key !== '') await this.#keepRefundKey(paymentId, key);
     // The provider first: what it has given back twice is given back once, what we only noted would be lost in a crash.
     await this.#provider.refund(paymentId);
     this.#reached('provider-refunded');
@@ -164,18 +170,38 @@ export class Payments {
       .selectAll()
       .where('idempotency_key', '=', charge.idempotencyKey)
       .executeTakeFirstOrThrow();
-    if (row.request_hash !== hash) {
-      throw new AppError(
-        'ALREADY_EXISTS',
-        `idempotency_key ${JSON.stringify(charge.idempotencyKey)} was used for another charge`,
-        {
-          reason: 'KEY_REUSED',
-        },
-      );
-    }
+    if (row.request_hash !== hash) throw keyReused(charge.idempotencyKey, 'charge');
     return row;
   }
+
+  async #refuseReused(key: string, paymentId: string): Promise<void> {
+    const owner = await this.#db
+      .selectFrom('payments.payment')
+      .select('id')
+      .where('refund_key', '=', key)
+      .executeTakeFirst();
+    if (owner !== undefined && owner.id !== paymentId) throw keyReused(key, 'refund');
+  }
+
+  async #keepRefundKey(paymentId: string, key: string): Promise<void> {
+    try {
+      await this.#db
+        .updateTable('payments.payment')
+        .set({ refund_key: key })
+        .where('id', '=', paymentId)
+        .where('refund_key', 'is', null)
+        .execute();
+    } catch (error) {
+      if ((error as { code?: string }).code === '23505') throw keyReused(key, 'refund');
+      throw error;
+    }
+  }
 }
+
+const keyReused = (key: string, what: string) =>
+  new AppError('ALREADY_EXISTS', `idempotency_key ${JSON.stringify(key)} was used for another ${what}`, {
+    reason: 'KEY_REUSED',
+  });
 
 function hashOf({ orderId, userId, currencyCode, minorUnits, cardToken }: Charge): string {
   return createHash('sha256')

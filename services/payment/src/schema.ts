@@ -17,6 +17,8 @@ export interface PaymentRow {
   request_hash: string;
   created_at: Generated<Date>;
   updated_at: ColumnType<Date, Date | undefined, Date>;
+  /** The idempotency key that its refund came with. */
+  refund_key: ColumnType<string | null, never, string>;
 }
 
 /** The simulated provider's own books: another company's, that only share our database. */
@@ -68,6 +70,12 @@ export const paymentSchema: SchemaHistory = {
             events_due integer not null default 0,
             due_at timestamptz
           )`.execute(db);
+      },
+    },
+    '0002_refund_keys': {
+      async up(db) {
+        await sql`alter table payments.payment add column refund_key text`.execute(db);
+        await sql`create unique index payment_refund_key on payments.payment (refund_key)`.execute(db);
       },
     },
   },

@@ -19,7 +19,7 @@ import type { PaymentTables } from './schema.ts';
 import type { paymentSettings } from './settings.ts';
 import { isSigned, sign } from './signature.ts';
 import { SimulatedProvider } from './simulated-provider.ts';
-import { checkCharge } from './validation.ts';
+import { checkCharge, checkRefund } from './validation.ts';
 
 export interface PaymentParts {
   database: Database;
@@ -76,7 +76,7 @@ export async function createPaymentService({
         if (!own && !actsForOthers(caller)) throw notFound(`payment ${JSON.stringify(id)}`);
         return { payment: toProto(payment) };
       },
-      refund: async ({ payment_id }) => counted(await payments.refund(payment_id)),
+      refund: async (request) => counted(await payments.refund(request.payment_id, checkRefund(request))),
       async receiveEvent({ body, signature }) {
         await receive(body, signature);
         return {};

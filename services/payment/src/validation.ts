@@ -1,10 +1,13 @@
-import { type FieldViolation, invalidFields } from '@parley/kit';
+import { type FieldViolation, invalid, invalidFields } from '@parley/kit';
 import type { ChargeRequest__Output } from '@parley/proto/payment/ChargeRequest';
+import type { RefundRequest__Output } from '@parley/proto/payment/RefundRequest';
 import type { Charge } from './payments.ts';
 import { cardTokens } from './simulated-provider.ts';
 
 /** Amounts are exact in every JSON client up to here. */
 const largestAmount = BigInt(Number.MAX_SAFE_INTEGER);
+/** ISO 4217, as Unicode's tables have it. */
+const currencies = new Set(Intl.supportedValuesOf('currency'));
 
 /** @throws AppError INVALID_ARGUMENT that names every field that is wrong. */
 export function checkCharge(request: ChargeRequest__Output): Charge {
@@ -17,14 +20,13 @@ export function checkCharge(request: ChargeRequest__Output): Charge {
   if (BigInt(request.user_id) <= 0n) refuse('user_id', `is ${request.user_id}; a user's id is allowed`);
   if (minorUnits <= 0n || minorUnits > largestAmount)
     refuse('amount.minor_units', `is ${minorUnits}; 1 to ${largestAmount} are allowed`);
-  if (!/^[A-Z]{3}$/.test(currencyCode))
+  if (!currencies.has(currencyCode))
     refuse('amount.currency_code', `is ${JSON.stringify(currencyCode)}; an ISO 4217 code such as EUR is allowed`);
   if (!(cardTokens as readonly string[]).includes(request.card_token)) {
     refuse('card_token', `is not a card this provider knows; ${cardTokens.join(', ')} are allowed`);
   }
-  if (request.idempotency_key.length < 1 || request.idempotency_key.length > 128) {
-    refuse('idempotency_key', `has ${request.idempotency_key.length} characters; 1 to 128 are allowed`);
-  }
+  const key = wrongKey(request.idempotency_key, 1);
+  if (key !== undefined) refuse('idempotency_key', key);
   if (wrong.length > 0) throw invalidFields(wrong);
   return {
     orderId: request.order_id,
@@ -34,4 +36,17 @@ export function checkCharge(request: ChargeRequest__Output): Charge {
     cardToken: request.card_token,
     idempotencyKey: request.idempotency_key,
   };
+}
+
+/** The key of a refund, which may be empty. @throws AppError INVALID_ARGUMENT */
+export function checkRefund({ idempotency_key: key }: RefundRequest__Output): string {
+  const wrong = wrongKey(key, 0);
+  if (wrong !== undefined) throw invalid('idempotency_key', wrong);
+  return key;
+}
+
+function wrongKey(key: string, shortest: number): string | undefined {
+  if (/\p{Cc}/u.test(key)) return `is ${JSON.stringify(key)}; control characters are not allowed`;
+  if (key.length >= shortest && key.length <= 128) return undefined;
+  return `has ${key.length} characters; 1 to 128 are allowed`;
 }

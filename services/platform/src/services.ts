@@ -115,6 +115,7 @@ export async function buildServices(parts: ServiceParts): Promise<BuiltServices>
           payments: channels.to('payment').client('payment.PaymentService'),
           chat: channels.to('chat').client('chat.ChatService'),
           rooms: channels.to('chat').client('chat.RoomAdminService'),
+          verifier,
           settings: readSettings(orderSettings, env),
           log,
           metrics,

@@ -82,6 +82,8 @@ describe.each(stores)('auth.AuthService on $name', ({ open }) => {
         { username: 'nobody-at-all', password },
         { username: made.user!.username, password },
         { username: made.user!.username, password: 'x'.repeat(100_000) },
+        { username: 'x'.repeat(100_000), password },
+        { username: '\u0000', password },
       ].map((request) => failure(server.auth.login(request))),
     );
     for (const { code, message } of errors)
@@ -197,7 +199,10 @@ describe.each(stores)('auth.AuthService on $name', ({ open }) => {
   test('services learn who has a name or an id, and whether he has a password', async () => {
     const { username, session } = await register();
     const made = (await server.users.createUser(someone(), { token: server.admin })).user!;
-    const request = { usernames: [username.toUpperCase(), 'nobody-at-all'], user_ids: [made.id, '123456789'] };
+    const request = {
+      usernames: [username.toUpperCase(), 'nobody-at-all', '\u0000'],
+      user_ids: [made.id, '123456789'],
+    };
     const { users } = await server.auth.lookupUsers(request, { token: server.service });
     expect(users).toEqual([
       { user_id: session.user!.id, username, registered: true },

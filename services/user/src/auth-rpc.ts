@@ -5,7 +5,7 @@ import type { Passwords } from './passwords.ts';
 import { type Revocations, tooSlow } from './revocations.ts';
 import type { Sessions } from './sessions.ts';
 import { addressOf, type SignInLimits } from './sign-in-limits.ts';
-import { checkFields } from './validation.ts';
+import { checkFields, isUsername } from './validation.ts';
 
 export interface AuthParts {
   accounts: Accounts;
@@ -45,8 +45,10 @@ export function authService({ accounts, sessions, passwords, revocations, limits
         const turn = turnOf(context);
         limits.fromAddress(turn.address);
         required({ username, password });
-        limits.asUsername(username);
-        const found = await sessions.find(username);
+        // A name that nobody can have is not worth remembering, and takes as long as one that nobody has.
+        const possible = isUsername(username);
+        if (possible) limits.asUsername(username);
+        const found = possible ? await sessions.find(username) : undefined;
         const hash = found?.passwordHash ?? undefined;
         if (!(await passwords.verify(hash, password, turn)) || found === undefined || hash === undefined) throw wrong();
         limits.succeeded(username);
@@ -92,7 +94,7 @@ export function authService({ accounts, sessions, passwords, revocations, limits
           const description = `and user_ids are ${usernames.length + user_ids.length}; at most ${mostLookedUp} together are allowed`;
           throw invalidFields([{ field: 'usernames', description }]);
         }
-        const found = await accounts.lookUp(usernames, user_ids);
+        const found = await accounts.lookUp(usernames.filter(isUsername), user_ids);
         return { users: found.map(({ id, username, registered }) => ({ user_id: id, username, registered })) };
       },
     },

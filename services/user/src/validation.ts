@@ -44,6 +44,9 @@ export const rules = {
   },
 } satisfies Record<string, Rule>;
 
+/** Whether anybody can have this name. */
+export const isUsername = (name: string): boolean => rules.username(name) === undefined;
+
 /** @throws AppError INVALID_ARGUMENT that names all the fields that are wrong at once. */
 export function checkFields(fields: Partial<Record<keyof typeof rules, string>>): void {
   const wrong: FieldViolation[] = [];

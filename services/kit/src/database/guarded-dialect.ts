@@ -107,6 +107,9 @@ function translate(error: unknown, connecting: boolean): unknown {
       retryAfterMs: 1000,
       cause: error,
     });
+  // PostgreSQL keeps every text but one with U+0000: no key, name or id of ours has it.
+  if (code === '22021')
+    return new AppError('INVALID_ARGUMENT', 'text with the character U+0000 is not allowed', { cause: error });
   if (
     connecting ||
     away.test(code) ||

@@ -29,6 +29,7 @@ const folder = mkdtempSync(join(tmpdir(), 'parley-saga-'));
 makeKeys(folder);
 const keys = new KeyRing(folder);
 const token = serviceTokens(keys, 'test');
+const verifier = new TokenVerifier(keys);
 const database = await Database.open({ url, log: silentLog });
 const metrics = new Metrics();
 const port = await new Promise<number>((resolve) => {
@@ -50,6 +51,7 @@ const order = await createOrderService({
   payments: channel.client('payment.PaymentService'),
   rooms: { applyRoom: async () => ({}) } as never,
   chat: { sendMessage: async () => ({}) } as never,
+  verifier,
   settings: { catalogue: undefined },
   log: silentLog,
   metrics,
@@ -60,7 +62,7 @@ await RpcServer.listen({
   port,
   services: [...payment.rpc, ...order.rpc],
   authMode: 'required',
-  verifier: new TokenVerifier(keys),
+  verifier,
   log: silentLog,
   metrics,
 });
