@@ -5,7 +5,7 @@ export * from './auth/tokens.ts';
 export { Batch, type BatchSettings, type RunBatch } from './batch.ts';
 export { type DataFolder, openDataFolder } from './database/data-folder.ts';
 export { Database, type DatabaseSettings } from './database/database.ts';
-export { migrate, type SchemaHistory } from './database/migrations.ts';
+export { migrate, refuseNewer, type SchemaHistory } from './database/migrations.ts';
 export * from './errors.ts';
 export { createLog, type Logger, logLevels, silentLog } from './log.ts';
 export * from './metrics.ts';

@@ -38,6 +38,36 @@ export function readSettings<S extends Record<string, Setting<unknown>>>(
   declared: S,
   env: Record<string, string | undefined>,
 ): SettingsOf<S> {
+  const { read, wrong } = parse(declared, env);
+  if (wrong.length > 0) throw badSettings(wrong);
+  return read as SettingsOf<S>;
+}
+
+/**
+ * What is wrong with the settings of a declaration, a line each.
+ * @param use what is done with them where each by itself is right, for what only shows then: its StartError is a line too.
+ */
+export function wrongSettings<S extends Record<string, Setting<unknown>>>(
+  declared: S,
+  env: Record<string, string | undefined>,
+  use: (settings: SettingsOf<S>) => unknown = () => undefined,
+): string[] {
+  const { read, wrong } = parse(declared, env);
+  if (wrong.length > 0) return wrong;
+  try {
+    use(read as SettingsOf<S>);
+    return [];
+  } catch (error) {
+    if (error instanceof StartError) return [error.message];
+    throw error;
+  }
+}
+
+/** One message for all that is wrong. */
+export const badSettings = (wrong: string[]): StartError =>
+  new StartError(`These settings cannot be used:\n${wrong.map((line) => `  ${line}`).join('\n')}`);
+
+function parse(declared: Record<string, Setting<unknown>>, env: Record<string, string | undefined>) {
   const read: Record<string, unknown> = {};
   const wrong: string[] = [];
   for (const [key, { name, schema }] of Object.entries(declared)) {
@@ -46,9 +76,7 @@ export function readSettings<S extends Record<string, Setting<unknown>>>(
     if (parsed.success) read[key] = parsed.data;
     else wrong.push(complaint(name, value, parsed.error));
   }
-  if (wrong.length > 0)
-    throw new StartError(`These settings cannot be used:\n${wrong.map((w) => `  ${w}`).join('\n')}`);
-  return read as SettingsOf<S>;
+  return { read, wrong };
 }
 
 const secret = /PASSWORD|SECRET|TOKEN|_URL$/;

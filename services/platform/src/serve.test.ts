@@ -4,6 +4,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Database, silentLog } from '@parley/kit';
+import { startPostgres } from '@parley/kit/testing/postgres';
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { startParley } from './testing/parley.ts';
 
@@ -32,20 +35,70 @@ test('every bad setting is named at once, with its value and what is allowed, an
     LOG_LEVEL: 'loud',
     PARLEY_AUTH: 'maybe',
     DATABASE_URL: 'mysql://x:secret@y',
+    PARLEY_JWT_KEYS: '/there/are/no/keys/here',
+    PARLEY_ADMIN_USERNAME: 'no spaces',
+    PARLEY_PAYMENT_TIMEOUT_MS: 'soon',
+    PARLEY_CHAT_QUEUE_BYTES: '-1',
+    PARLEY_CATALOGUE: '/there/is/no/catalogue',
+    PARLEY_REQUESTS_PER_MINUTE: '0',
   };
   const { status, stderr } = parley(['serve', 'all'], { ...bad, PARLEY_DATA_DIR: directory });
   expect(status).toBe(78);
   for (const name of Object.keys(bad)) expect(stderr).toContain(name);
+  expect(stderr).toContain('PARLEY_ADMIN_PASSWORD is not: set both, or none');
   expect(stderr).toContain('"eighty"');
   expect(stderr).toContain('allowed are trace, debug, info');
   expect(stderr).not.toContain('secret');
   expect(existsSync(directory)).toBe(false);
 });
 
-test('a service alone says which settings it misses', () => {
-  const { status, stderr } = parley(['serve', 'user']);
+test('what is wrong only together with something else is said before anything is written, too', () => {
+  const directory = join(temporary(), 'data');
+  const some = { PARLEY_ADMIN_USERNAME: 'root', PARLEY_DATA_DIR: directory };
+  expect(parley(['serve', 'all'], some)).toMatchObject({
+    status: 78,
+    stderr: expect.stringContaining('PARLEY_ADMIN_USERNAME is set and PARLEY_ADMIN_PASSWORD is not: set both, or none'),
+  });
+  expect(existsSync(directory)).toBe(false);
+});
+
+test.each([
+  ['user', ['DATABASE_URL', 'PARLEY_JWT_KEYS']],
+  ['payment', ['DATABASE_URL', 'PARLEY_JWT_KEYS']],
+  ['chat', ['DATABASE_URL', 'PARLEY_JWT_KEYS', 'PARLEY_USER_ADDRESS']],
+  ['order', ['DATABASE_URL', 'PARLEY_CHAT_ADDRESS', 'PARLEY_JWT_KEYS', 'PARLEY_PAYMENT_ADDRESS']],
+  [
+    'gateway',
+    ['PARLEY_CHAT_ADDRESS', 'PARLEY_JWT_KEYS', 'PARLEY_ORDER_ADDRESS', 'PARLEY_PAYMENT_ADDRESS', 'PARLEY_USER_ADDRESS'],
+  ],
+])('%s alone says which settings it misses, all at once', (service, missing) => {
+  const { status, stderr } = parley(['serve', service]);
   expect(status).toBe(78);
-  expect(stderr).toMatch(/DATABASE_URL is not set/);
+  expect([...stderr.matchAll(/(\w+) is not set/g)].map(([, name]) => name).sort()).toEqual(missing);
+});
+
+test('a database of a newer version is refused, and nothing is written to any schema', async () => {
+  await using postgres = await startPostgres();
+  await using database = await Database.open({ url: postgres.url, log: silentLog });
+  for (const schema of ['orders', 'payments']) {
+    await sql`create schema ${sql.ref(schema)}`.execute(database.as());
+    await sql`create table ${sql.table(`${schema}.migration`)} (name text, timestamp text)`.execute(database.as());
+    await sql`insert into ${sql.table(`${schema}.migration`)} values ('9999_later', '')`.execute(database.as());
+  }
+  for (const command of [['serve', 'all'], ['migrate']]) {
+    const directory = join(temporary(), 'data');
+    const { status, stderr } = parley(command, { DATABASE_URL: postgres.url, PARLEY_DATA_DIR: directory });
+    expect({ status, stderr: stderr.trim() }).toEqual({
+      status: 78,
+      stderr: expect.stringMatching(
+        /9999_later of its schema "\w+", nor 9999_later of its schema "\w+": run the version/,
+      ),
+    });
+    expect(existsSync(join(directory, 'keys'))).toBe(false);
+  }
+  const { rows } = await sql<{ name: string }>`select schema_name as name from information_schema.schemata
+    where schema_name in ('users', 'chat', 'orders', 'payments') order by 1`.execute(database.as());
+  expect(rows.map(({ name }) => name)).toEqual(['orders', 'payments']);
 });
 
 test('an unknown service and a port in use end with one sentence that says what to do', async () => {

@@ -1,11 +1,11 @@
 /** `parley serve`: reads the settings, builds the parts in the order in which they need each other, waits, stops them in reverse. */
 import { once } from 'node:events';
 import { hostname } from 'node:os';
-import { createLog, Metrics, Readiness, readSettings, StartError, serveOperations, startTracing } from '@parley/kit';
+import { createLog, Metrics, Readiness, StartError, serveOperations, startTracing } from '@parley/kit';
+import { readConfiguration } from './configuration.ts';
 import { listen } from './listen.ts';
 import { openPorts } from './ports.ts';
 import { buildServices, type ServiceKind, serviceKinds } from './services.ts';
-import { serveSettings } from './settings.ts';
 import { openSignIn } from './sign-in.ts';
 import { openStore } from './store.ts';
 
@@ -17,7 +17,7 @@ export async function serve(what: string, env: NodeJS.ProcessEnv, stop: AbortSig
   const startedAt = performance.now();
   const kinds = kindsOf(what);
   const alone = kinds.length === 1;
-  const settings = readSettings(serveSettings, env);
+  const settings = await readConfiguration(kinds, env);
   const log = createLog(alone ? what : 'parley', settings.logLevel);
   const metrics = new Metrics({ processMetrics: true });
   const readiness = new Readiness();

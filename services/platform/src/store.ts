@@ -9,6 +9,7 @@ import {
   migrate,
   openDataFolder,
   type Readiness,
+  refuseNewer,
   type SettingsOf,
   StartError,
 } from '@parley/kit';
@@ -52,6 +53,7 @@ export async function openStore(
     );
     store.database = database;
     await reachable(database, parts);
+    await refuseNewer(database, schemas);
     for (const schema of schemas) {
       const done = await migrate(database, schema);
       if (done.length > 0) log.info({ schema: schema.schema, migrations: done }, 'database.migrated');

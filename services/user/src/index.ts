@@ -1,3 +1,3 @@
 export { userSchema } from './schema.ts';
 export { createUserService, type UserServiceParts } from './service.ts';
-export { type UserSettings, userSettings } from './settings.ts';
+export { firstAdminOf, type UserSettings, userSettings } from './settings.ts';

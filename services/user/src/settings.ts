@@ -55,7 +55,10 @@ export interface FirstAdmin {
 }
 
 /** @throws StartError where only one of the two is set. */
-export function firstAdminOf({ adminUsername, adminPassword }: UserSettings): FirstAdmin | undefined {
+export function firstAdminOf({
+  adminUsername,
+  adminPassword,
+}: Pick<UserSettings, 'adminUsername' | 'adminPassword'>): FirstAdmin | undefined {
   if (adminUsername !== undefined && adminPassword !== undefined)
     return { username: adminUsername, password: adminPassword };
   if (adminUsername === undefined && adminPassword === undefined) return undefined;
