@@ -13,6 +13,7 @@ class SignInServer {
   refreshToken = '';
   issued = 0;
   expiresIn = 900;
+  user = { id: '7', username: 'ann' };
 
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
@@ -33,7 +34,7 @@ class SignInServer {
     else {
       this.refreshToken = `r${++this.issued}`;
       const session = {
-        user: { id: '7', username: 'ann' },
+        user: this.user,
         access_token: `a${this.issued}`,
         refresh_token: this.refreshToken,
       };
@@ -100,6 +101,20 @@ test('a session that has ended is forgotten, and wants a new sign-in', async () 
   server.refreshToken = 'another';
   await expect(session.credential(true)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   expect(keep.tokens).toBeUndefined();
+});
+
+test('whoever else signs in in the same browser takes the cookie, and nobody goes on in his name', async () => {
+  const keep = new MemoryKeep();
+  const session = new Session(server.url, keep);
+  await session.login('ann', 'secret');
+  // The cookie is the other's now, so the trade succeeds.
+  server.refreshToken = '';
+  server.user = { id: '8', username: 'bob' };
+  await expect(session.credential(true)).rejects.toMatchObject({
+    code: 'UNAUTHENTICATED',
+    message: 'bob has signed in in this browser: sign in again',
+  });
+  expect(await keep.load()).toBeUndefined();
 });
 
 test('in a page no script ever holds the refresh token', async () => {

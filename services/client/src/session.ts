@@ -96,16 +96,21 @@ export class Session {
     const kept = await this.#keep.load();
     // Somebody else with the same keep was faster.
     if (kept && stale && kept.accessToken !== stale && kept.expiresAt - Date.now() > freshMs) return kept;
+    const body = { refresh_token: kept?.refreshToken ?? '' };
+    let answer: SessionAnswer;
     try {
-      const body = { refresh_token: kept?.refreshToken ?? '' };
-      return await this.#save(
-        await call<SessionAnswer>(this.#origin, { method: 'POST', path: '/v1/auth/refresh', body }),
-      );
+      answer = await call<SessionAnswer>(this.#origin, { method: 'POST', path: '/v1/auth/refresh', body });
     } catch (error) {
       if (!(error instanceof ParleyError) || !['UNAUTHENTICATED', 'INVALID_ARGUMENT'].includes(error.code)) throw error;
       await this.#keep.save(undefined);
       throw new ParleyError('UNAUTHENTICATED', 'your session has ended: sign in again', { cause: error });
     }
+    // All tabs share the cookie: whoever signed in last has it, and nobody may go on in his name.
+    if (kept && String(kept.user.id) !== String(answer.user.id)) {
+      await this.#keep.save(undefined);
+      throw new ParleyError('UNAUTHENTICATED', `${answer.user.username} has signed in in this browser: sign in again`);
+    }
+    return this.#save(answer);
   }
 
   async #begin(path: string, body: unknown): Promise<User> {

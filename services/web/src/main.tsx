@@ -6,10 +6,10 @@ import './styles/room.css';
 import './styles/orders.css';
 import { render } from 'preact';
 import { App } from './app.tsx';
-import { begin, enter, wake } from './state/chat.ts';
+import { begin, end, enter, wake } from './state/chat.ts';
 import { problemText } from './state/problem-text.ts';
 import { parseRoute } from './state/routes.ts';
-import { resumeVisit } from './state/sign-in.ts';
+import { resumeVisit, watchOtherTabs } from './state/sign-in.ts';
 import { appState, change } from './state/store.ts';
 import { keepUnsent } from './state/unsent.ts';
 
@@ -20,6 +20,7 @@ addEventListener('hashchange', () => {
 });
 addEventListener('online', wake);
 addEventListener('pagehide', keepUnsent);
+watchOtherTabs(end);
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake());
 addEventListener('keydown', (event) => {
   if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey) || appState().phase !== 'in') return;

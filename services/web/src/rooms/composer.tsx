@@ -2,13 +2,15 @@ import { maxContentBytes, whatIsWrong } from '@parley/client';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from '../parts/icon.tsx';
 import { send, typing } from '../state/chat.ts';
+import { appState } from '../state/store.ts';
 
-/** What was typed and not sent, by room: it is there again when one comes back. */
+/** What was typed and not sent, by person and room: it is there again when one comes back, and nobody else sees it. */
 const drafts = new Map<string, string>();
 const bytes = new TextEncoder();
 
 export function Composer({ roomId, name, disabled }: { roomId: string; name: string; disabled: boolean }) {
-  const [text, setText] = useState(drafts.get(roomId) ?? '');
+  const draft = `${appState().me?.userId}/${roomId}`;
+  const [text, setText] = useState(drafts.get(draft) ?? '');
   const area = useRef<HTMLTextAreaElement>(null);
   const left = text.length > maxContentBytes / 4 ? maxContentBytes - bytes.encode(text).length : maxContentBytes;
 
@@ -23,7 +25,7 @@ export function Composer({ roomId, name, disabled }: { roomId: string; name: str
   }, [text]);
 
   const write = (value: string) => {
-    drafts.set(roomId, value);
+    drafts.set(draft, value);
     setText(value);
     if (value.trim()) typing(roomId);
   };
@@ -37,7 +39,8 @@ export function Composer({ roomId, name, disabled }: { roomId: string; name: str
   const keys = (event: KeyboardEvent) => {
     // Enter that picks a word in an input method is not meant for us.
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
-    if (event.key === 'ArrowUp' && text === '') document.querySelector<HTMLElement>('.log .row:last-of-type')?.focus();
+    if (event.key === 'ArrowUp' && text === '')
+      [...document.querySelectorAll<HTMLElement>('.log .row')].at(-1)?.focus();
     if (event.key === 'Escape') area.current?.blur();
   };
 
@@ -48,6 +51,7 @@ export function Composer({ roomId, name, disabled }: { roomId: string; name: str
         rows={1}
         value={text}
         disabled={disabled}
+        dir="auto"
         placeholder={disabled ? 'This room is archived' : 'Say something'}
         aria-label={`Message to ${name}`}
         enterkeyhint="send"

@@ -56,6 +56,8 @@ export function end(notice?: string): void {
   for (const timer of timers.splice(0)) clearInterval(timer);
   connection?.stop();
   connection = undefined;
+  markedRead.clear();
+  unreadAtOpening.clear();
   forget(notice);
 }
 

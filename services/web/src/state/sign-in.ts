@@ -1,12 +1,12 @@
 /** Who one is here: an account, whose refresh token is a cookie that scripts cannot read, or a guest. */
 import { MemoryKeep, ParleyError, type Registration, randomKey, Session } from '@parley/client';
 import { kept } from './storage.ts';
-import { change, type Me } from './store.ts';
+import { appState, change, type Me } from './store.ts';
 
 export const origin = location.origin;
 export const session = new Session(origin, new MemoryKeep());
 
-/** Set while a session is likely, so that strangers are not met with a refused request. */
+/** Whose session there is likely to be, so that strangers are not met with a refused request. */
 const signedIn = kept('parley.signed-in');
 const guest = kept('parley.guest');
 
@@ -17,6 +17,7 @@ export async function resumeVisit(): Promise<Me | undefined> {
   if (!signedIn.read()) return undefined;
   try {
     const { user } = await session.refresh();
+    signedIn.write(String(user.id));
     return { userId: String(user.id), username: user.username, guest: false };
   } catch (error) {
     if (error instanceof ParleyError && error.code === 'UNAUTHENTICATED') signedIn.write('');
@@ -46,8 +47,10 @@ export async function leave(me: Me | undefined): Promise<void> {
 }
 
 export function forget(notice?: string): void {
-  signedIn.write('');
-  guest.write('');
+  const { me } = appState();
+  // Another tab may have let somebody else in meanwhile: what is his stays.
+  if (me?.guest) guest.write('');
+  else if (!me || signedIn.read() === me.userId) signedIn.write('');
   change({
     phase: 'signed-out',
     me: undefined,
@@ -60,9 +63,18 @@ export function forget(notice?: string): void {
 }
 
 function account({ id, username }: { id: string; username: string }): Me {
-  signedIn.write('yes');
+  signedIn.write(String(id));
   guest.write('');
   return { userId: String(id), username, guest: false };
+}
+
+/** Tabs share one session: tells when another one has ended it, or begun somebody else's. */
+export function watchOtherTabs(ended: (notice: string) => void): void {
+  addEventListener('storage', ({ key, newValue }) => {
+    const { me } = appState();
+    if (key !== signedIn.name || !me || me.guest || newValue === me.userId) return;
+    ended(newValue ? 'Somebody else has signed in in another tab.' : 'You logged out in another tab.');
+  });
 }
 
 function guestNamed(kept: string): Me {

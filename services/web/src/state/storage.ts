@@ -1,7 +1,8 @@
 /** One remembered string. Browsers may forbid storage; then it lasts as long as the page. */
-export function kept(name: string): { read(): string; write(value: string): void } {
+export function kept(name: string): { readonly name: string; read(): string; write(value: string): void } {
   let memory = '';
   return {
+    name,
     read() {
       try {
         return localStorage.getItem(name) ?? memory;
