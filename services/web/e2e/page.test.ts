@@ -139,11 +139,14 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     ];
     for (const text of texts) await erin.say(text);
     await expect.poll(() => erin.texts()).toEqual(texts);
-    expect(await erin.page.locator('.text *').count()).toBe(0);
+    // Markup stays text; a web address leads there, in a window that knows nothing of this one.
+    expect(await erin.page.locator('.text :not(a)').count()).toBe(0);
+    const links = await erin.page.locator('.text a').evaluateAll((all) => all.map((link) => link.outerHTML));
+    expect(links).toEqual([`<a href="${texts[1]}" target="_blank" rel="noopener noreferrer nofollow">${texts[1]}</a>`]);
     const widths = () =>
       erin.page.evaluate('[document.documentElement.scrollWidth, document.querySelector(".log").scrollWidth]');
     expect(Math.max(...((await widths()) as number[]))).toBeLessThanOrEqual(320);
-    for (const control of await erin.page.locator('button:visible, a:visible, textarea:visible').all()) {
+    for (const control of await erin.page.locator('button:visible, a:visible:not(.text a), textarea:visible').all()) {
       const box = await control.boundingBox();
       expect(box!.height, await control.evaluate((element) => element.outerHTML)).toBeGreaterThanOrEqual(44);
     }
@@ -169,5 +172,56 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     await fay.page.getByTestId('order-create').click();
     await fay.page.locator('[data-testid=order][data-state=CANCELLED]').waitFor({ timeout: waitMs });
     expect(fay.complaints).toEqual([]);
+  });
+
+  test('two people who share a browser never speak in each other’s name, nor see each other’s drafts', async () => {
+    const hal = await registered('hal');
+    await hal.open('shared');
+    await hal.page.getByTestId('composer').fill('half a thought');
+    const second = await hal.page.context().newPage();
+    await second.goto(platform.url);
+    await second.getByTestId('logout').click();
+    await expect
+      .poll(() => hal.page.getByTestId('sign-in-problem').textContent())
+      .toBe('You logged out in another tab.');
+
+    await hal.page.getByTestId('mode-register').click();
+    await hal.page.getByTestId('username').fill('ida');
+    await hal.page.getByTestId('email').fill('ida@example.org');
+    await hal.page.getByTestId('password').fill('correct horse of ida');
+    await hal.page.getByTestId('submit').click();
+    await hal.isConnected();
+    expect(await hal.page.getByTestId('composer').inputValue()).toBe('');
+    expect(hal.complaints).toEqual([]);
+  });
+
+  test('what is wrong with a registration is said, at the field that it is about', async () => {
+    const { page } = await Person.arrive(browser, platform.url, 'jo');
+    await page.getByTestId('mode-register').click();
+    await page.getByTestId('username').fill('jo');
+    await page.getByTestId('email').fill('jo@example.org');
+    await page.getByTestId('password').fill('short');
+    await page.getByTestId('submit').click();
+    await expect.poll(() => page.getByTestId('sign-in-problem').textContent()).toMatch(/^Password has 5 characters/);
+    await expect.poll(() => page.getByTestId('password').evaluate((field) => field.matches(':focus'))).toBe(true);
+    expect(await page.getByTestId('password').getAttribute('aria-invalid')).toBe('true');
+    expect(await page.getByTestId('username').getAttribute('aria-invalid')).toBe(null);
+  });
+
+  test('without a mouse: up from the empty field is the last message, Enter shows what can be done', async () => {
+    const kim = await registered('kim');
+    await kim.open('keys');
+    await kim.say('first');
+    await kim.say('last');
+    await expect.poll(() => kim.texts()).toEqual(['first', 'last']);
+    await expect.poll(async () => (await kim.messages()).every(({ state }) => state === 'sent')).toBe(true);
+    await kim.page.keyboard.press('ArrowUp');
+    await expect.poll(() => kim.page.locator(':focus .text').textContent()).toBe('last');
+    await kim.page.keyboard.press('Enter');
+    await kim.page.getByTestId('remove').waitFor();
+    await kim.page.keyboard.press('Escape');
+    await kim.page.keyboard.press('ArrowUp');
+    await expect.poll(() => kim.page.locator(':focus .text').textContent()).toBe('first');
+    expect(kim.complaints).toEqual([]);
   });
 });

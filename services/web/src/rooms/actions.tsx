@@ -29,12 +29,22 @@ export function PersonActions({ roomId, person, onClose }: { roomId: string; per
   return (
     <Sheet label={`About ${username}`} onClose={onClose}>
       <p class="sheet-head">
-        <Avatar id={userId} name={username} /> <strong>{username}</strong>
+        <Avatar id={userId} name={username} /> <strong dir="auto">{username}</strong>
       </p>
-      {message && <blockquote class="quoted">{message.content.slice(0, 200)}</blockquote>}
+      {message && (
+        <blockquote class="quoted" dir="auto">
+          {message.content.slice(0, 200)}
+        </blockquote>
+      )}
       <div class="sheet-actions">
         {message && (
-          <button type="button" onClick={act(() => navigator.clipboard.writeText(message.content), 'Copied.')}>
+          <button
+            type="button"
+            onClick={() => {
+              onClose();
+              void copy(message.content);
+            }}
+          >
             Copy text
           </button>
         )}
@@ -76,4 +86,14 @@ export function PersonActions({ roomId, person, onClose }: { roomId: string; per
       </div>
     </Sheet>
   );
+}
+
+/** Browsers let a page write to the clipboard over HTTPS or on localhost only, and may refuse it there. */
+async function copy(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    say('Copied.');
+  } catch {
+    say('This browser does not let the page copy. Mark the text and copy it by hand.', 'bad');
+  }
 }

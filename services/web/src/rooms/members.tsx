@@ -29,7 +29,9 @@ export function Members(props: { room: RoomState; onPerson: (person: Person) => 
               data-testid="member"
             >
               <Avatar id={person.userId} name={person.username} />
-              <span class="who">{person.username}</span>
+              <span class="who" dir="auto">
+                {person.username}
+              </span>
               {person.userId === room.me && <small>you</small>}
             </button>
           </li>

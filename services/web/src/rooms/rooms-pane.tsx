@@ -88,7 +88,9 @@ function RoomItem({ room, here, first }: { room: RoomInfo; here: boolean; first:
         data-unread={shown}
         data-testid="room-item"
       >
-        <span class="room-name">{room.name || room.id}</span>
+        <span class="room-name" dir="auto">
+          {room.name || room.id}
+        </span>
         {room.private && <small class="tag">private</small>}
         {room.archived && <small class="tag">archived</small>}
         {shown > 0 && (
@@ -97,7 +99,11 @@ function RoomItem({ room, here, first }: { room: RoomInfo; here: boolean; first:
             {shown > 99 ? '99+' : shown}
           </span>
         )}
-        {room.topic && <span class="topic">{room.topic}</span>}
+        {room.topic && (
+          <span class="topic" dir="auto">
+            {room.topic}
+          </span>
+        )}
       </a>
     </li>
   );

@@ -4,6 +4,7 @@ import { Icon } from '../parts/icon.tsx';
 import { sentence } from '../state/problem-text.ts';
 import type { Person } from './actions.tsx';
 import { fullText, timeText } from './days.ts';
+import { Said } from './said.tsx';
 
 interface MessageProps {
   message: ChatMessage;
@@ -30,7 +31,7 @@ export function MessageRow({ message, own, continues, removed, onPerson }: Messa
       {!continues && (
         <p class="row-head">
           {!own && (
-            <span class="who" data-hue={hueOf(userId)}>
+            <span class="who" dir="auto" data-hue={hueOf(userId)}>
               {name}
             </span>
           )}
@@ -39,7 +40,7 @@ export function MessageRow({ message, own, continues, removed, onPerson }: Messa
           </time>
         </p>
       )}
-      {removed ? <p class="text removed">This message was removed.</p> : <p class="text">{content}</p>}
+      {removed ? <p class="text removed">This message was removed.</p> : <Said content={content} />}
       {!removed && (
         <button
           type="button"
@@ -71,7 +72,7 @@ export function PendingRow({ pending, onRetry, onDismiss }: PendingProps) {
       <p class="row-head">
         <time>{failed ? 'Not sent' : state === 'sent' ? timeText(pending.at) : 'Sending…'}</time>
       </p>
-      <p class="text">{pending.content}</p>
+      <Said content={pending.content} />
       {failed && (
         <p class="failure" role="alert">
           <span>{sentence(pending.error?.message ?? 'it was refused')}</span>
@@ -92,11 +93,11 @@ export function NoticeRow({ message }: { message: ChatMessage }) {
   const name = username || userId;
   // The message that was removed says so itself.
   if (type === 'MESSAGE_TYPE_REMOVED') return null;
-  const text =
-    type === 'MESSAGE_TYPE_JOIN' ? `${name} joined` : type === 'MESSAGE_TYPE_LEAVE' ? `${name} left` : content;
+  const happened = { MESSAGE_TYPE_JOIN: ' joined', MESSAGE_TYPE_LEAVE: ' left' }[type as string];
   return (
     <p class="notice" data-kind={type} data-testid="notice">
-      {text}
+      {happened ? <bdi>{name}</bdi> : content}
+      {happened}
     </p>
   );
 }

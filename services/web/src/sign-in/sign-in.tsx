@@ -1,3 +1,4 @@
+import { ParleyError } from '@parley/client';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Mark } from '../parts/mark.tsx';
 import { ThemeButton } from '../parts/theme-button.tsx';
@@ -18,26 +19,33 @@ export function SignIn() {
   const { notice } = useApp();
   const [mode, setMode] = useState<Mode>('login');
   const [problem, setProblem] = useState('');
+  const [wrong, setWrong] = useState<readonly string[]>([]);
   const [busy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
 
-  useEffect(() => form.current?.querySelector('input')?.focus(), [mode]);
+  const toWhatIsWrong = () => {
+    const first = (selector: string) => form.current?.querySelector<HTMLElement>(selector);
+    (first('[aria-invalid=true]') ?? first('input'))?.focus();
+  };
+  useEffect(toWhatIsWrong, [mode, problem]);
 
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
     setProblem('');
+    setWrong([]);
     try {
       begin(await enter(mode, new FormData(form.current!)));
     } catch (error) {
       setProblem(problemText(error));
+      setWrong(error instanceof ParleyError ? (error.details.fields ?? []).map(({ field }) => field) : []);
       setBusy(false);
-      form.current?.querySelector('input')?.focus();
     }
   };
   const choose = (next: Mode) => () => {
     setMode(next);
     setProblem('');
+    setWrong([]);
   };
 
   return (
@@ -66,11 +74,11 @@ export function SignIn() {
           {words[mode].title}
         </h1>
         {(problem || notice) && (
-          <p class="problem" role="alert" data-testid="sign-in-problem">
+          <p class="problem" role="alert" id="sign-in-problem" data-testid="sign-in-problem">
             {problem || notice}
           </p>
         )}
-        <Fields mode={mode} />
+        <Fields mode={mode} wrong={wrong} />
         <button
           type="submit"
           class="primary"
@@ -93,8 +101,10 @@ function Tab({ is, of, label, onClick }: { is: Mode; of: Mode; label: string; on
   );
 }
 
-function Fields({ mode }: { mode: Mode }) {
+function Fields({ mode, wrong }: { mode: Mode; wrong: readonly string[] }) {
   const isNew = mode === 'register';
+  const told = (name: string) =>
+    wrong.includes(name) ? ({ 'aria-invalid': true, 'aria-describedby': 'sign-in-problem' } as const) : {};
   return (
     <>
       <label class="field">
@@ -102,8 +112,9 @@ function Fields({ mode }: { mode: Mode }) {
         <input
           key={mode}
           name="username"
+          {...told('username')}
           required
-          maxLength={50}
+          maxLength={mode === 'guest' ? 50 : 64}
           autoComplete={mode === 'guest' ? 'nickname' : 'username'}
           autoCapitalize="none"
           spellcheck={false}
@@ -113,7 +124,7 @@ function Fields({ mode }: { mode: Mode }) {
       {isNew && (
         <label class="field">
           <span>E-mail</span>
-          <input name="email" type="email" required autoComplete="email" data-testid="email" />
+          <input name="email" {...told('email')} type="email" required autoComplete="email" data-testid="email" />
         </label>
       )}
       {isNew && (
@@ -121,14 +132,15 @@ function Fields({ mode }: { mode: Mode }) {
           <span>
             Full name <small>if you like</small>
           </span>
-          <input name="full_name" autoComplete="name" data-testid="full-name" />
+          <input name="full_name" {...told('full_name')} autoComplete="name" data-testid="full-name" />
         </label>
       )}
       {mode !== 'guest' && (
         <label class="field">
-          <span>Password</span>
+          <span>Password {isNew && <small>8 characters or more</small>}</span>
           <input
             name="password"
+            {...told('password')}
             type="password"
             required
             autoComplete={isNew ? 'new-password' : 'current-password'}
