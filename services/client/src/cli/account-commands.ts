@@ -27,10 +27,13 @@ export function addAccountCommands(add: AddCommand): void {
     .action(command(users));
 }
 
+const noUsername = 'the username is missing: give it as the first argument';
+
 async function register(name: string | undefined, options: RegisterOptions): Promise<void> {
   const { session, origin } = await visit(options);
-  const username = name ?? (await ask('Username: '));
-  const email = options.email ?? (await ask('E-mail: '));
+  const username = name ?? (await ask('Username: ', noUsername));
+  const email =
+    options.email ?? (await ask('E-mail: ', 'the e-mail address is missing: give it with --email <address>'));
   const password = await askPassword('Password: ');
   const user = await session.register({ username, email, full_name: options.fullName ?? '', password });
   console.log(`Welcome, ${user.username}. You are signed in at ${origin}.`);
@@ -38,7 +41,7 @@ async function register(name: string | undefined, options: RegisterOptions): Pro
 
 async function login(name: string | undefined, options: { url?: string }): Promise<void> {
   const { session, origin } = await visit(options);
-  const username = name ?? (await ask('Username: '));
+  const username = name ?? (await ask('Username: ', noUsername));
   const password = await askPassword('Password: ');
   const user = await session.login(username, password).catch((error) => {
     // Here it is the sign-in itself that failed: to advise one would not help.

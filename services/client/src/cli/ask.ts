@@ -3,8 +3,9 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { CommandError } from './exit.ts';
 
-export async function ask(question: string): Promise<string> {
-  if (!process.stdin.isTTY) throw new CommandError(`${question.trim()} is missing: give it as an option`);
+/** @param otherwise what to say where there is no terminal to ask on */
+export async function ask(question: string, otherwise: string): Promise<string> {
+  if (!process.stdin.isTTY) throw new CommandError(otherwise);
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return (await lines.question(question)).trim();

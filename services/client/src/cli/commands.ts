@@ -2,13 +2,15 @@
 import type { Command } from 'commander';
 import { addAccountCommands } from './account-commands.ts';
 import { addChatCommand } from './chat/chat-command.ts';
-import { exitCodesHelp } from './exit.ts';
+import { exitCodes, exitCodesHelp } from './exit.ts';
 import { addOrderCommands } from './order-commands.ts';
 import { addRoomCommands } from './room-commands.ts';
 import { defaultUrl } from './settings.ts';
 
 /** Adds register, login, logout, rooms, chat, send, users and orders. */
 export function addClientCommands(program: Command): void {
+  // The commands that follow inherit it.
+  program.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage));
   const add = (name: string, description: string) =>
     program
       .command(name)

@@ -55,7 +55,14 @@ async function products(options: Options): Promise<void> {
 }
 
 async function list(options: Options): Promise<void> {
-  const { orders } = await (await visit(options)).api.orders.list();
+  const { api } = await visit(options);
+  const orders: Order[] = [];
+  let token = '';
+  do {
+    const page = await api.orders.list(token, 200);
+    orders.push(...page.orders);
+    token = page.next_page_token;
+  } while (token);
   if (options.json) printJson(orders);
   else process.stdout.write(table(['ORDER', 'STATE', 'TOTAL', 'MADE', ''], orders.map(row)));
 }

@@ -90,6 +90,10 @@ test.each([
     69,
     'parley: http://127.0.0.1:1 cannot be reached; is it running, and is --url right?\n',
   ],
+  [['register'], 64, 'parley: the username is missing: give it as the first argument\n'],
+  [['register', 'ann'], 64, 'parley: the e-mail address is missing: give it with --email <address>\n'],
+  [['users', '--nope'], 64, "error: unknown option '--nope'\n"],
+  [['orders', 'nonsense'], 64, "error: too many arguments for 'orders'. Expected 0 arguments but got 1: nonsense.\n"],
   [['users', '--page', 'x'], 64, 'parley: --page is "x"; a whole number is wanted\n'],
 ])('parley %j ends with %i and one sentence', async (args, code, sentence) => {
   const { child, ended, err } = parley(...args);
