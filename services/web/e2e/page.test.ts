@@ -142,7 +142,9 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     // Markup stays text; a web address leads there, in a window that knows nothing of this one.
     expect(await erin.page.locator('.text :not(a)').count()).toBe(0);
     const links = await erin.page.locator('.text a').evaluateAll((all) => all.map((link) => link.outerHTML));
-    expect(links).toEqual([`<a href="${texts[1]}" target="_blank" rel="noopener noreferrer nofollow">${texts[1]}</a>`]);
+    expect(links).toEqual([
+      `<a href="${texts[1]}" target="_blank" rel="noopener noreferrer nofollow" tabindex="-1">${texts[1]}</a>`,
+    ]);
     const widths = () =>
       erin.page.evaluate('[document.documentElement.scrollWidth, document.querySelector(".log").scrollWidth]');
     expect(Math.max(...((await widths()) as number[]))).toBeLessThanOrEqual(320);
@@ -167,11 +169,30 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     await fay.page.getByTestId('more').first().click();
     await fay.page.getByTestId('order-create').click();
     await fay.page.locator('[data-testid=order][data-state=PAID]').waitFor({ timeout: waitMs });
+    expect(await fay.page.locator('.order-items').textContent()).toBe('1 × Sticker pack');
     await fay.page.getByTestId('more').first().click();
     await fay.page.getByTestId('card').selectOption('tok_decline');
     await fay.page.getByTestId('order-create').click();
     await fay.page.locator('[data-testid=order][data-state=CANCELLED]').waitFor({ timeout: waitMs });
     expect(fay.complaints).toEqual([]);
+  });
+
+  test('a room opens at its end, however much is above it, and stays there', async () => {
+    const lou = await registered('lou');
+    await lou.open('long');
+    for (let line = 1; line <= 60; line++) await lou.say(`line ${line}`);
+    await expect.poll(async () => (await lou.messages()).filter(({ state }) => state === 'sent').length).toBe(60);
+    const mia = await registered('mia');
+    await mia.page.locator('[data-room=long]').click();
+    await mia.page.getByTestId('message').last().waitFor();
+    const belowPx = () =>
+      mia.page.locator('.log').evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight);
+    await expect.poll(belowPx).toBeLessThan(2);
+    await mia.page.locator('.log').evaluate((log) => log.scrollBy(0, -500));
+    await mia.say('from above');
+    await expect.poll(() => mia.texts()).toContain('from above');
+    await expect.poll(belowPx).toBeLessThan(2);
+    expect(mia.complaints).toEqual([]);
   });
 
   test('two people who share a browser never speak in each other’s name, nor see each other’s drafts', async () => {

@@ -1,5 +1,5 @@
 import { type Item, isPassing, moneyText, ParleyError, type Product, randomKey } from '@parley/client';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { api } from '../state/chat.ts';
 import { problemText } from '../state/problem-text.ts';
 
@@ -13,18 +13,14 @@ const cards = [
 const mostOfOne = 99;
 
 /** What there is to order, and how much of it one wants. */
-export function Basket({ onOrdered }: { onOrdered: () => void }) {
-  const [products, setProducts] = useState<readonly Product[]>();
+export function Basket(props: { products: readonly Product[] | undefined; unread: string; onOrdered: () => void }) {
+  const { products, unread, onOrdered } = props;
   const [wanted, setWanted] = useState<ReadonlyMap<string, number>>(new Map());
   const [card, setCard] = useState<string>(cards[0][0]);
   const [problem, setProblem] = useState('');
   const [busy, setBusy] = useState(false);
   // One key per basket: pressing again after a lost answer cannot order twice.
   const key = useRef(randomKey());
-
-  useEffect(() => {
-    api.products().then(setProducts, (error) => setProblem(problemText(error)));
-  }, []);
 
   const set = (id: string, quantity: number) => {
     const next = new Map(wanted);
@@ -53,7 +49,7 @@ export function Basket({ onOrdered }: { onOrdered: () => void }) {
   return (
     <form class="basket" onSubmit={submit}>
       <h2 class="display">What there is</h2>
-      {!products && !problem && <p class="quiet">Reading the catalogue…</p>}
+      {!products && !unread && <p class="quiet">Reading the catalogue…</p>}
       <ul class="products">
         {products?.map((product) => (
           <ProductCard
@@ -64,9 +60,9 @@ export function Basket({ onOrdered }: { onOrdered: () => void }) {
           />
         ))}
       </ul>
-      {problem && (
+      {(problem || unread) && (
         <p class="problem" role="alert">
-          {problem}
+          {problem || unread}
         </p>
       )}
       <div class="pay">

@@ -1,4 +1,4 @@
-import { moneyText, type Order } from '@parley/client';
+import { moneyText, type Order, type Product } from '@parley/client';
 import { useState } from 'preact/hooks';
 import { dayText, timeText } from '../rooms/days.ts';
 import { api } from '../state/chat.ts';
@@ -16,18 +16,32 @@ export function isFinal({ state }: Order): boolean {
   return state === 'PAID' || state === 'CANCELLED';
 }
 
-export function OrderList({ orders, onChanged }: { orders: readonly Order[]; onChanged: (order: Order) => void }) {
+interface ListProps {
+  orders: readonly Order[];
+  /** For their names; one that is no longer sold is called by its id. */
+  products: readonly Product[];
+  onChanged: (order: Order) => void;
+}
+
+export function OrderList({ orders, products, onChanged }: ListProps) {
+  const names = new Map(products.map(({ id, name }) => [id, name]));
   if (orders.length === 0) return <p class="quiet">You have not ordered anything yet.</p>;
   return (
     <ul class="order-list">
       {orders.map((order) => (
-        <OrderRow key={order.id} order={order} onChanged={onChanged} />
+        <OrderRow key={order.id} order={order} names={names} onChanged={onChanged} />
       ))}
     </ul>
   );
 }
 
-function OrderRow({ order, onChanged }: { order: Order; onChanged: (order: Order) => void }) {
+interface RowProps {
+  order: Order;
+  names: ReadonlyMap<string, string>;
+  onChanged: (order: Order) => void;
+}
+
+function OrderRow({ order, names, onChanged }: RowProps) {
   const [busy, setBusy] = useState(false);
   const cancel = async () => {
     setBusy(true);
@@ -41,7 +55,9 @@ function OrderRow({ order, onChanged }: { order: Order; onChanged: (order: Order
   return (
     <li class="order" data-state={order.state} data-id={order.id} data-testid="order">
       <p class="order-items">
-        {order.items.map(({ product_id, quantity }) => `${quantity} × ${product_id}`).join(', ')}
+        {order.items
+          .map(({ product_id, quantity }) => `${quantity} × ${names.get(product_id) || product_id}`)
+          .join(', ')}
       </p>
       <p class="order-total">{order.total && moneyText(order.total)}</p>
       <p class="quiet">

@@ -1,4 +1,4 @@
-import type { Order } from '@parley/client';
+import type { Order, Product } from '@parley/client';
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { Icon } from '../parts/icon.tsx';
 import { api } from '../state/chat.ts';
@@ -27,6 +27,8 @@ export function OrdersPage() {
 }
 
 function Shop() {
+  const [products, setProducts] = useState<readonly Product[]>();
+  const [unread, setUnread] = useState('');
   const [orders, setOrders] = useState<readonly Order[]>();
   const [problem, setProblem] = useState('');
   const [nextPage, setNextPage] = useState('');
@@ -45,7 +47,10 @@ function Shop() {
     setOrders((before) => before?.map((one) => (one.id === order.id && isNewer(order, one) ? order : one)));
   }, []);
 
-  useEffect(() => void read(), [read]);
+  useEffect(() => {
+    api.products().then(setProducts, (error) => setUnread(problemText(error)));
+    void read();
+  }, [read]);
   const open = (orders ?? []).filter((order) => !isFinal(order)).map(({ id }) => id);
   useEffect(() => {
     if (open.length === 0) return;
@@ -59,7 +64,7 @@ function Shop() {
 
   return (
     <div class="shop">
-      <Basket onOrdered={() => void read()} />
+      <Basket products={products} unread={unread} onOrdered={() => void read()} />
       <section class="bought" aria-label="Your orders">
         <h2 class="display">What you ordered</h2>
         {problem && (
@@ -70,7 +75,7 @@ function Shop() {
             </button>
           </p>
         )}
-        {orders && <OrderList orders={orders} onChanged={changed} />}
+        {orders && <OrderList orders={orders} products={products ?? []} onChanged={changed} />}
         {nextPage && (
           <button type="button" onClick={() => void read(nextPage)}>
             Older orders

@@ -4,6 +4,7 @@ import { Sheet } from '../parts/sheet.tsx';
 import { api } from '../state/chat.ts';
 import { problemText } from '../state/problem-text.ts';
 import { appState, say } from '../state/store.ts';
+import { linksIn } from './links.ts';
 
 /** Somebody that one points at, in the list of who is here or by a message of his. */
 export interface Person {
@@ -37,6 +38,11 @@ export function PersonActions({ roomId, person, onClose }: { roomId: string; per
         </blockquote>
       )}
       <div class="sheet-actions">
+        {linksIn(message?.content ?? '').map((href) => (
+          <a key={href} class="sheet-link" href={href} target="_blank" rel="noopener noreferrer nofollow">
+            {href}
+          </a>
+        ))}
         {message && (
           <button
             type="button"

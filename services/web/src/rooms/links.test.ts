@@ -1,8 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { piecesOf } from './links.ts';
-
-const linksIn = (text: string) => piecesOf(text).flatMap(({ href }) => href ?? []);
+import { linksIn, piecesOf } from './links.ts';
 
 test.each([
   ['see https://example.org/a.', ['https://example.org/a']],
@@ -38,4 +36,8 @@ test('the pieces make up the text again, and lead to the web only', () => {
 test('the longest message is read at once, whatever it ends with', () => {
   const brackets = ')'.repeat(16_000);
   expect(piecesOf(`https://a${brackets}`)).toEqual([{ text: 'https://a', href: 'https://a' }, { text: brackets }]);
+});
+
+test('an address that is said twice is one', () => {
+  expect(linksIn('http://a.test http://b.test, http://a.test')).toEqual(['http://a.test', 'http://b.test']);
 });

@@ -40,3 +40,8 @@ function trimmed(found: string): string {
     seen.set(last, count(last) - 1);
   }
 }
+
+/** Where a text leads: each address once, the first few of many. */
+export function linksIn(text: string, most = 5): readonly string[] {
+  return [...new Set(piecesOf(text).flatMap(({ href }) => href ?? []))].slice(0, most);
+}

@@ -21,7 +21,9 @@ const lostText: Record<string, string> = {
 /** The conversation: stays at the end while one is there, and where one reads when one is not. */
 export function MessageLog({ room, newFrom, onPerson }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
+  const topBefore = useRef(0);
   const firstBefore = useRef<string | undefined>(undefined);
   const [missed, setMissed] = useState(0);
   const [reading, setReading] = useState(false);
@@ -61,12 +63,18 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
       if (atEnd.current) element.scrollTop = element.scrollHeight;
     });
     stay.observe(element);
+    // What is drawn for the first time turns out higher or lower than it was taken for.
+    stay.observe(content.current!);
     return () => stay.disconnect();
   }, []);
 
   const scrolled = () => {
     const element = scroller.current!;
-    atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < nearPx;
+    const near = element.scrollHeight - element.scrollTop - element.clientHeight < nearPx;
+    // Only who scrolls up leaves the end: below him it may just have grown.
+    if (near) atEnd.current = true;
+    else if (element.scrollTop < topBefore.current) atEnd.current = false;
+    topBefore.current = element.scrollTop;
     if (atEnd.current && missed > 0) setMissed(0);
     if (atEnd.current) markRead(room.roomId);
     if (element.scrollTop > nearPx * 3 || reading || room.fromStart || room.phase !== 'open') return;
@@ -99,7 +107,7 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
             {lostText[room.lost] ?? 'Some history was lost.'}
           </p>
         )}
-        <div role="log" aria-live="polite" aria-busy={room.phase !== 'open'}>
+        <div ref={content} role="log" aria-live="polite" aria-busy={room.phase !== 'open'}>
           <Blocks messages={room.messages} me={room.me} removed={room.removed} newFrom={newFrom} onPerson={onPerson} />
           {pending.map((one: Pending) => (
             <PendingRow

@@ -10,6 +10,7 @@ import { type Person, PersonActions } from './actions.tsx';
 import { Composer } from './composer.tsx';
 import { Members } from './members.tsx';
 import { MessageLog } from './message-log.tsx';
+import { roomNameText } from './switcher.tsx';
 
 export function RoomPage({ roomId }: { roomId: string }) {
   const { open, rooms } = useApp();
@@ -81,14 +82,22 @@ function leave(roomId: string) {
   go({ page: 'rooms' });
 }
 
+const refusals: Record<string, { title: string; text?: string }> = {
+  INVALID_ARGUMENT: { title: 'No room can have that name', text: roomNameText },
+  NOT_FOUND: { title: 'There is no such room' },
+};
+
 function Refused({ room }: { room: RoomState }) {
+  const { title, text } = refusals[room.error?.code ?? ''] ?? { title: 'This room is closed to you', text: undefined };
   return (
     <div class="refused" role="alert">
-      <p class="display">This room is closed to you</p>
-      <p>{sentence(room.error?.message ?? 'the server refused it')}</p>
-      <button type="button" onClick={() => enter(room.roomId)}>
-        Try again
-      </button>
+      <p class="display">{title}</p>
+      <p>{text ?? sentence(room.error?.message ?? 'the server refused it')}</p>
+      {!text && (
+        <button type="button" onClick={() => enter(room.roomId)}>
+          Try again
+        </button>
+      )}
     </div>
   );
 }

@@ -3,6 +3,7 @@ import { Sheet } from '../parts/sheet.tsx';
 import { go } from '../state/routes.ts';
 import { change, useApp } from '../state/store.ts';
 
+export const roomNameText = 'A room’s name has letters, digits, dots, dashes and underscores, a letter or digit first.';
 const roomId = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** Ctrl K: a room by a few of its letters, or a new one by its name. */
@@ -67,7 +68,7 @@ export function Switcher() {
           </div>
         ))}
       </div>
-      {choices.length === 0 && <p class="quiet">A room’s name has letters, digits, dots, dashes and underscores.</p>}
+      {choices.length === 0 && <p class="quiet">{roomNameText}</p>}
     </Sheet>
   );
 }
