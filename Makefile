@@ -15,6 +15,7 @@ help: ## this list
 install: node_modules/.installed ## npm packages, as the lock file has them
 
 node_modules/.installed: package.json package-lock.json proto/package.json services/*/package.json operator/package.json k8s/apiserver/package.json
+	@command -v npm >/dev/null || { echo 'npm is missing: install Node 20 or newer, which brings it' >&2; exit 1; }
 	npm ci --loglevel=error
 	@touch $@
 
