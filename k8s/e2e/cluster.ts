@@ -65,10 +65,13 @@ export async function metric(pod: string, name: string, labels: Record<string, s
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
+/** The pods that are ready, and not on their way out. */
 export async function podsOf(component: string, track?: string): Promise<string[]> {
   const selector = `app.kubernetes.io/component=${component}${track ? `,parley.dev/track=${track}` : ''}`;
-  const { items } = await json(['get', 'pods', '-l', selector, '--field-selector=status.phase=Running']);
-  return items.filter((pod: any) => !pod.metadata.deletionTimestamp).map((pod: any) => pod.metadata.name);
+  const { items } = await json(['get', 'pods', '-l', selector]);
+  const isReady = ({ metadata, status }: any) =>
+    !metadata.deletionTimestamp && status.conditions?.some((one: any) => one.type === 'Ready' && one.status === 'True');
+  return items.filter(isReady).map((pod: any) => pod.metadata.name);
 }
 
 export interface Answer {

@@ -218,7 +218,8 @@ export class Connection {
     const wish = this.#wishes.get(roomId);
     if (!wish) return;
     if (event.opened) {
-      const { cursor, resumed, history_lost: lost } = event.opened;
+      const { cursor, resumed, history_lost } = event.opened;
+      const lost = history_lost === 'HISTORY_LOST_UNSPECIFIED' ? undefined : history_lost;
       this.#apply(roomId, { kind: 'opened', cursor, resumed, lost });
     }
     if (event.messages && event.messages.length > 0) {

@@ -1,6 +1,5 @@
 /** What travels: the published messages as JSON has them, by their generated types. */
 export type { ChatMessage__Output as ChatMessage } from '@parley/proto/chat/ChatMessage';
-export type { HistoryLost__Output as HistoryLost } from '@parley/proto/chat/HistoryLost';
 export type { ListMessagesResponse__Output as ListMessagesResponse } from '@parley/proto/chat/ListMessagesResponse';
 export type { ListRoomsResponse__Output as ListRoomsResponse } from '@parley/proto/chat/ListRoomsResponse';
 export type { MessageType__Output as MessageType } from '@parley/proto/chat/MessageType';
@@ -16,6 +15,7 @@ export type { User__Output as User } from '@parley/proto/user/User';
 
 import type { ClientFrame } from '@parley/proto/chat/ClientFrame';
 import type { GetRoomInfoResponse__Output } from '@parley/proto/chat/GetRoomInfoResponse';
+import type { HistoryLost__Output } from '@parley/proto/chat/HistoryLost';
 import type { RoomInfo__Output } from '@parley/proto/chat/RoomInfo';
 import type { ServerFrame__Output } from '@parley/proto/chat/ServerFrame';
 
@@ -24,6 +24,9 @@ export type { ClientFrame };
 
 /** A frame from the gateway: one member beside `ref` is set, and what is unset may be absent. */
 export type ServerFrame = Partial<ServerFrame__Output>;
+
+/** Why a room's stream could not go on where it was. */
+export type HistoryLost = Exclude<HistoryLost__Output, 'HISTORY_LOST_UNSPECIFIED'>;
 
 /** A room with who is in it. */
 export type RoomDetails = GetRoomInfoResponse__Output & { room: RoomInfo__Output };

@@ -12,9 +12,8 @@ const keptEarlier = 1_000;
 export function opened(state: RoomState, cursor: string, lost?: HistoryLost): RoomState {
   const at = parseCursor(cursor);
   const epoch = at?.epoch ?? state.epoch;
-  const reason = lost && lost !== 'HISTORY_LOST_UNSPECIFIED' ? lost : undefined;
   const changed = state.epoch !== '' && epoch !== state.epoch;
-  const next = changed || reason ? setAside(state, reason ?? 'HISTORY_LOST_EPOCH_CHANGED') : state;
+  const next = changed || lost ? setAside(state, lost ?? 'HISTORY_LOST_EPOCH_CHANGED') : state;
   const last = next.messages.at(-1);
   const settledBelow = Math.max(last ? sequenceOf(last) + 1 : 0, at?.sequence ?? 0);
   return { ...next, epoch, phase: 'open', error: undefined, jumped: false, settledBelow };

@@ -16,7 +16,6 @@ const help = `/who   who is here
 Anything else is said; // says a line that begins with one /.`;
 
 const lostText = {
-  HISTORY_LOST_UNSPECIFIED: '',
   HISTORY_LOST_EPOCH_CHANGED: 'the server lost this room’s history; what is above is only on your screen',
   HISTORY_LOST_TRIMMED: 'some messages between here and there are no longer kept',
 };

@@ -56,7 +56,7 @@ export function listenByWebSocket(url: string, { name, room, person, history, ta
     },
     onRoom: (state, event) => {
       if (event.kind === 'opened') {
-        if (event.lost && event.lost !== 'HISTORY_LOST_UNSPECIFIED') history.historyLost(name, event.lost);
+        if (event.lost) history.historyLost(name, event.lost);
         resolve();
       }
       if (event.kind === 'messages') take(state);
