@@ -49,17 +49,13 @@ function stand(name: string, identity: string, options: Partial<ElectionOptions>
 }
 
 /** Stands for election in a process of its own, which writes as long as it leads. */
-function spawnElected(identity: string, own = times): ChildProcess {
-  const argument = JSON.stringify({ kubeConfig: cluster.api.kubeConfig(), identity, ...own });
+function spawnElected(identity: string): ChildProcess {
+  const argument = JSON.stringify({ kubeConfig: cluster.api.kubeConfig(), identity, ...times });
   const script = new URL('../testing/elected.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [script, argument], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, argument], { stdio: ['ignore', 'ignore', 'inherit'] });
   children.push(child);
   return child;
 }
-
-/** Resolves when a process has begun to stand for election. */
-const standing = (child: ChildProcess) =>
-  child.stdout!.readableLength > 0 ? undefined : once(child.stdout!, 'readable');
 
 const lease = async (name: string) => (await cluster.api.request('GET', `${leasePath}/${name}`)).body;
 
@@ -175,17 +171,3 @@ test('a leader that is killed is followed; one that is stopped and resumed write
   expect([...fences].sort((a, b) => a - b)).toEqual(fences);
   expect(new Set(fences).size).toBe(3);
 });
-
-test('with the times that it has by default: followed 20 s after SIGKILL, 3 s after SIGTERM, at the latest', async () => {
-  const byDefault = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 };
-  const { writes } = watchWrites();
-  const first = spawnElected('killed', byDefault);
-  await writes('killed', 30_000);
-  const second = spawnElected('terminated', byDefault);
-  await standing(second);
-  first.kill('SIGKILL');
-  await writes('terminated', 20_000);
-  await standing(spawnElected('last', byDefault));
-  second.kill('SIGTERM');
-  await writes('last', 3_000);
-}, 90_000);

@@ -30,6 +30,8 @@ export class ChatServer implements AsyncDisposable {
   readonly calls = { applyRoom: 0, getRoom: 0, deleteRoom: 0, watchRooms: 0, lookupUsers: 0 };
   /** Methods that answer UNAVAILABLE. */
   readonly failing = new Set<string>();
+  /** The fences of the writes that were let in, in order. */
+  readonly fences: number[] = [];
   /** Rooms deleted with their history, in order. */
   readonly erased: string[] = [];
   readonly channel: RpcChannel;
@@ -125,15 +127,15 @@ export class ChatServer implements AsyncDisposable {
 
   #guard(roomId: string, owner: Owner__Output | null, fence: string): void {
     const room = this.rooms.get(roomId);
-    if (!room) return;
-    if (room.owner?.uid && room.owner.uid !== owner?.uid) {
+    if (room?.owner?.uid && room.owner.uid !== owner?.uid) {
       throw new AppError('ALREADY_EXISTS', `the room ${roomId} belongs to ${room.owner.namespace}/${room.owner.name}`);
     }
-    if (Number(fence) < room.fence) {
+    if (room && Number(fence) < room.fence) {
       throw new AppError('FAILED_PRECONDITION', `fence is ${fence}; the room was written with ${room.fence}`, {
         reason: 'FENCED',
       });
     }
+    this.fences.push(Number(fence));
   }
 
   #rooms() {

@@ -19,7 +19,6 @@ const client = new ApiClient(config);
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 
-console.log('standing');
 await runElected({ client, namespace: 'default', name: 'elected', identity, ...times }, stop.signal, async (term) => {
   const fenced = client.fenced(term.check);
   const resource = { group: '', version: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true };
