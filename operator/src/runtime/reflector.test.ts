@@ -1,9 +1,13 @@
+import { createServer } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiServer } from '@parley/apiserver';
 import { startApiServer } from '@parley/apiserver';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { until } from '../testing/until.ts';
 import { ApiClient } from './client.ts';
+import { silent } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
 import type { KubeObject, ResourceType } from './resource.ts';
@@ -204,4 +208,81 @@ test('every object is told again at each resync', async () => {
   const reflector = reflect({ resyncMs: 50 });
   reflector.onChange(({ type, object }) => type === 'resync' && told.push(object.metadata.name));
   await until('two resyncs', () => told.filter((name) => name === 'told-again').length >= 2);
+});
+
+/** A proxy before the API server that answers watches itself, for as long as `answer` has something to say to one. */
+async function proxied(answer: (watch: number) => string | undefined) {
+  let watches = 0;
+  const proxy = createServer((request, response) => {
+    const own = request.url!.includes('watch=true') ? answer(++watches) : undefined;
+    if (own !== undefined) {
+      response.setHeader('content-type', 'application/json');
+      response.end(own);
+      return;
+    }
+    const { ca, url } = api;
+    const { authorization = '' } = request.headers;
+    const outgoing = httpsRequest(new URL(request.url!, url), { ca, headers: { authorization } }, (incoming) => {
+      response.writeHead(incoming.statusCode!, { 'content-type': 'application/json' });
+      incoming.pipe(response);
+    });
+    response.on('close', () => outgoing.destroy());
+    outgoing.on('error', () => response.destroy());
+    outgoing.end();
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const server = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const config = new KubeConfig();
+  config.loadFromOptions({
+    ...api.kubeConfig(),
+    clusters: [{ name: 'test', server, skipTLSVerify: true }],
+  });
+  const through = new ApiClient(config, { metrics });
+  const failures: number[] = [];
+  const log = {
+    ...silent,
+    warn: (fields: object) => failures.push((fields as { failures: number }).failures),
+    debug: (fields: object) => failures.push((fields as { failures: number }).failures),
+  };
+  return {
+    client: through,
+    log,
+    failures,
+    watches: () => watches,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await Promise.all(runs);
+      await through.close();
+      proxy.closeAllConnections();
+      proxy.close();
+    },
+  };
+}
+
+test('watches that end at once are waited for longer and longer, not asked for as fast as they end', async () => {
+  await using proxy = await proxied((watch) => (watch <= 5 ? '' : undefined));
+  const reflector = reflect({ client: proxy.client, log: proxy.log });
+  await reflector.synced;
+  await until('a watch that stays', () => proxy.watches() === 6);
+  expect(proxy.failures).toEqual([1, 2, 3, 4, 5]);
+  await put('through', 'proxy');
+  await sees(reflector, 'through', 'proxy');
+});
+
+test('a server that keeps refusing a version, as one that was restored from a backup does, is asked for all anew', async () => {
+  const refusal = {
+    kind: 'Status',
+    code: 504,
+    reason: 'Timeout',
+    message: 'Too large resource version: 9, current: 5',
+  };
+  await using proxy = await proxied((watch) =>
+    watch <= 5 ? `${JSON.stringify({ type: 'ERROR', object: refusal })}\n` : undefined,
+  );
+  const reflector = reflect({ client: proxy.client, log: proxy.log });
+  await reflector.synced;
+  await until('a list', async () => (await lists('error')) === 1);
+  await put('restored', 'yes');
+  await sees(reflector, 'restored', 'yes');
+  expect(await lists('error')).toBe(1);
 });

@@ -36,9 +36,17 @@ interface WatchEvent<T> {
 
 type ListPage<T> = { metadata: { resourceVersion: string; continue?: string }; items: T[] };
 
+/** A watch that ends sooner than this, with nothing said, was not ended as it was asked to be. */
+const SHORTEST_WATCH_MS = 500;
+/** So often in a row a version is refused before everything is listed anew. */
+const REFUSALS = 5;
+/** Answers that say nothing about the version that was asked for. */
+const PASSING = new Set([401, 403, 404, 429, 500, 502, 503]);
+
 /**
  * Keeps a {@link Store} equal to what the API server has: a list by pages, then watches, each from where the last ended.
- * Lists again only when the server no longer has what came since (410 Gone). While the server is away it keeps what it
+ * Lists again only when the server no longer has what came since (410 Gone), or keeps refusing the version, as one that
+ * was restored from a backup does. While the server is away it keeps what it
  * has and tries again, at least every 3 s: a change is seen within 5 s of the server's return.
  */
 export class Reflector<T extends KubeObject> {
@@ -51,6 +59,7 @@ export class Reflector<T extends KubeObject> {
   readonly #handlers = new Set<ChangeHandler<T>>();
   #markSynced: () => void = () => {};
   #hasSynced = false;
+  #listCause: 'start' | 'gone' | 'error' = 'start';
   #resourceVersion: string | undefined;
   #listedMs = 0;
   readonly #backoff = new Backoff(200, 3_000);
@@ -85,7 +94,10 @@ export class Reflector<T extends KubeObject> {
       } catch (error) {
         if (signal.aborted) break;
         const gone = isApiError(error, 410);
-        if (gone) this.#resourceVersion = undefined;
+        if (gone) this.#listAgain('gone');
+        else if (error instanceof ApiError && !PASSING.has(error.code) && this.#backoff.failures >= REFUSALS - 1) {
+          this.#listAgain('error');
+        }
         // At once, unless the last list is this fresh: a server that answers everything with 410 is not hammered.
         const waitMs = gone && monotonicMs() - this.#listedMs > 3_000 ? 0 : this.#backoff.next();
         // In full at first and at each doubling: an outage of ten minutes is eight lines, not two hundred.
@@ -100,7 +112,7 @@ export class Reflector<T extends KubeObject> {
 
   async #list(signal: AbortSignal): Promise<void> {
     const { client, resource, namespace, labelSelector, fieldSelector, pageSize, metrics } = this.#options;
-    const cause = this.#hasSynced ? 'gone' : 'start';
+    const cause = this.#listCause;
     metrics?.lists.inc({ resource: resource.plural, cause });
     const items: T[] = [];
     let next: string | undefined;
@@ -132,6 +144,11 @@ export class Reflector<T extends KubeObject> {
     );
   }
 
+  #listAgain(cause: 'gone' | 'error'): void {
+    if (this.#hasSynced) this.#listCause = cause;
+    this.#resourceVersion = undefined;
+  }
+
   /** One watch, from the last version seen. Returns when the server ends it, throws when it fails or falls silent. */
   async #watch(signal: AbortSignal): Promise<void> {
     const { client, resource, namespace, labelSelector, fieldSelector, watchMs, graceMs, metrics } = this.#options;
@@ -147,6 +164,8 @@ export class Reflector<T extends KubeObject> {
       },
       timeoutSeconds * 1000 + graceMs,
     );
+    const begun = monotonicMs();
+    let said = false;
     try {
       const query = {
         watch: true,
@@ -157,8 +176,11 @@ export class Reflector<T extends KubeObject> {
         fieldSelector,
       };
       for await (const event of client.watch<WatchEvent<T>>(collectionPath(resource, namespace), query, cut.signal)) {
+        said = true;
         this.#take(event);
       }
+      // A proxy that ends every watch at once is not to be asked without a breath in between.
+      if (!said && monotonicMs() - begun < SHORTEST_WATCH_MS) throw new Error('the watch ended at once');
     } catch (error) {
       throw cut.signal.aborted ? cut.signal.reason : error;
     } finally {
