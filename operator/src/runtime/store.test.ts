@@ -47,3 +47,16 @@ test('after replace the store is the list, its indexes agree, and the changes tu
     }),
   );
 });
+
+test('an object that was deleted and made again under its name is one that goes and one that comes', () => {
+  const store = new Store<KubeObject>(indexes);
+  const named = (uid: string, resourceVersion: string) => ({
+    metadata: { namespace: 'default', name: 'a', uid, resourceVersion },
+  });
+  store.replace([named('first', '1')]);
+  const changes = store.replace([named('second', '3')]);
+  expect(changes.map(({ type, object: { metadata } }) => [type, metadata.uid])).toEqual([
+    ['deleted', 'first'],
+    ['added', 'second'],
+  ]);
+});

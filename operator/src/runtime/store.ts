@@ -65,10 +65,15 @@ export class Store<T extends KubeObject> {
     return { type: 'deleted', object: last ?? previous };
   }
 
-  /** Makes the store hold exactly these objects, and says what that changed. */
+  /**
+   * Makes the store hold exactly these objects, and says what that changed. One that was deleted and made again in
+   * between is another object: both is said.
+   */
   replace(objects: readonly T[]): Change<T>[] {
-    const present = new Set(objects.map(keyOf));
-    const gone = [...this.#objects.keys()].filter((key) => !present.has(key));
+    const present = new Map(objects.map((object) => [keyOf(object), object.metadata.uid]));
+    const gone = [...this.#objects]
+      .filter(([key, { metadata }]) => !present.has(key) || present.get(key) !== metadata.uid)
+      .map(([key]) => key);
     return [...gone.map((key) => this.delete(key)), ...objects.map((object) => this.set(object))].filter(
       (change) => change !== undefined,
     );
