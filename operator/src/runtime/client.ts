@@ -118,8 +118,9 @@ export class ApiClient {
 
   #count(method: string, code: string, begunMs: number): void {
     const metrics = this.#options.metrics;
-    metrics?.restRequests.inc({ code, method, host: this.#connection.origin });
-    metrics?.restDuration.observe({ verb: method, host: this.#connection.origin }, (monotonicMs() - begunMs) / 1000);
+    const { host } = this.#connection;
+    metrics?.restRequests.inc({ code, method, host });
+    metrics?.restDuration.observe({ verb: method, host }, (monotonicMs() - begunMs) / 1000);
   }
 }
 

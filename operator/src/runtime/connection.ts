@@ -19,16 +19,20 @@ interface Credentials {
  */
 export class Connection {
   readonly origin: string;
+  /** `name:port`, as metrics say it. */
+  readonly host: string;
   /** The path under which the API is served, for servers behind a proxy; mostly empty. */
   readonly base: string;
   readonly #config: KubeConfig;
   #credentials: Credentials | undefined;
+  #asked: Promise<Credentials> | undefined;
 
   constructor(config: KubeConfig) {
     const cluster = config.getCurrentCluster();
     if (!cluster) throw new Error('the kubeconfig names no current cluster');
     const url = new URL(cluster.server);
     this.origin = url.origin;
+    this.host = url.host;
     this.base = url.pathname.replace(/\/$/, '');
     this.#config = config;
   }
@@ -36,6 +40,14 @@ export class Connection {
   async credentials(): Promise<Credentials> {
     const known = this.#credentials;
     if (known && performance.now() < known.untilMs) return known;
+    // Calls that come together wait for one answer: each would make connections of its own, and nobody would close them.
+    this.#asked ??= this.#ask(known).finally(() => {
+      this.#asked = undefined;
+    });
+    return await this.#asked;
+  }
+
+  async #ask(known: Credentials | undefined): Promise<Credentials> {
     const fresh = this.#config.getCurrentCluster()?.proxyUrl ? await this.#proxied() : await this.#direct();
     // The first dispatcher stays: its connections are what there is to keep.
     if (known) fresh.dispatcher = known.dispatcher;

@@ -40,6 +40,10 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   setMaxListeners(0, signal);
   metrics?.maxWorkers.set({ controller: name }, concurrency);
   metrics?.activeWorkers.set({ controller: name }, 0);
+  // From the start, as controller-runtime: the first error is an increase, too.
+  for (const result of ['success', 'error', 'requeue_after']) metrics?.reconciles.inc({ controller: name, result }, 0);
+  metrics?.reconcileErrors.inc({ controller: name }, 0);
+  metrics?.terminalErrors.inc({ controller: name }, 0);
   await Promise.all(Array.from({ length: concurrency }, () => work(options, signal)));
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { runController } from './controller.ts';
 import { createMetrics } from './metrics.ts';
 import { WorkQueue } from './workqueue.ts';
 
@@ -140,5 +141,38 @@ test('the metrics are named as those of controller-runtime', async () => {
   const text = await metrics.registry.metrics();
   expect(text).toContain('workqueue_depth{name="rooms"} 1');
   expect(text).toContain('workqueue_adds_total{name="rooms"} 1');
+  for (const name of [
+    'workqueue_queue_duration_seconds',
+    'workqueue_work_duration_seconds',
+    'workqueue_unfinished_work_seconds',
+    'workqueue_longest_running_processor_seconds',
+    'controller_runtime_reconcile_total',
+    'controller_runtime_reconcile_errors_total',
+    'controller_runtime_terminal_reconcile_errors_total',
+    'controller_runtime_reconcile_time_seconds',
+    'controller_runtime_active_workers',
+    'controller_runtime_max_concurrent_reconciles',
+    'leader_election_master_status',
+    'rest_client_requests_total',
+    'rest_client_request_duration_seconds',
+  ]) {
+    expect(text).toContain(`# TYPE ${name} `);
+  }
+  queue.close();
+});
+
+test('counters are there before anything has failed, so that the first failure is an increase', async () => {
+  const metrics = createMetrics();
+  const queue = new WorkQueue('rooms', { metrics });
+  const stop = new AbortController();
+  const running = runController({ name: 'room', queue, metrics, reconcile: async () => undefined }, stop.signal);
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('workqueue_retries_total{name="rooms"} 0');
+  for (const result of ['success', 'error', 'requeue_after']) {
+    expect(text).toContain(`controller_runtime_reconcile_total{controller="room",result="${result}"} 0`);
+  }
+  expect(text).toContain('controller_runtime_reconcile_errors_total{controller="room"} 0');
+  stop.abort();
+  await running;
   queue.close();
 });

@@ -26,6 +26,9 @@ export class WorkQueue {
     this.name = name;
     this.#limiter = new RetryLimiter(options.retry);
     this.#metrics = options.metrics;
+    // From the start, as client-go: the first failure is an increase, too.
+    this.#metrics?.queueAdds.inc({ name }, 0);
+    this.#metrics?.queueRetries.inc({ name }, 0);
     this.#unwatch = options.metrics?.watchQueue(name, () => {
       const now = monotonicMs();
       const ages = [...this.#working.values()].map((since) => (now - since) / 1000);
