@@ -5,6 +5,7 @@ import { type Cluster, startCluster } from '../testing/cluster.ts';
 import { until } from '../testing/until.ts';
 import type { ApiClient } from './client.ts';
 import { type ElectionOptions, LeadershipLost, runElected, type Term } from './leader.ts';
+import { silent } from './log.ts';
 import { Reflector } from './reflector.ts';
 import type { KubeObject } from './resource.ts';
 
@@ -18,7 +19,7 @@ let runs: Promise<void>[];
 let children: ChildProcess[];
 
 beforeAll(async () => {
-  cluster = await startCluster();
+  cluster = await startCluster({ users: { nobody: [] } });
   client = cluster.client();
 }, 90_000);
 afterAll(() => cluster?.[Symbol.asyncDispose]());
@@ -120,6 +121,15 @@ test('the fence is raised by the holder alone', async () => {
   leader.stop.abort();
   await leader.run;
   await expect(term.raiseFence(50)).rejects.toThrow(LeadershipLost);
+});
+
+test('who may not have the Lease says so, with the verb and the resource', async () => {
+  const warnings: string[] = [];
+  const log = { ...silent, warn: (fields: object) => warnings.push((fields as { error: string }).error) };
+  const nobody = cluster.client({ user: 'nobody' });
+  stand('forbidden', 'nobody', { client: nobody, log });
+  await until('a warning', () => warnings.length > 0);
+  expect(warnings[0]).toMatch(/cannot get resource "leases"/);
 });
 
 test('a renew deadline that is no shorter than the lease is refused', async () => {

@@ -129,6 +129,7 @@ class Election {
 
   /** Tries until this process holds the Lease: true, or until the signal aborts: false. */
   async acquire(signal: AbortSignal): Promise<boolean> {
+    let failures = 0;
     while (!signal.aborted) {
       let waitMs = this.#options.retryMs * (0.8 + Math.random() * 0.2);
       try {
@@ -141,8 +142,11 @@ class Election {
         }
         waitMs = Math.min(waitMs, leftMs);
       } catch (error) {
-        // A conflict means that another was faster; anything else that the API server is away.
-        if (!signal.aborted) this.#log.debug({ error: String(error) }, 'lease.not_acquired');
+        // A conflict means that another was faster; anything else that nobody leads, for want of a server or of a right.
+        const rival = isApiError(error, 409);
+        if (!rival) failures += 1;
+        const level = !rival && (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
+        if (!signal.aborted) this.#log[level]({ failures, error: String(error) }, 'lease.not_acquired');
       }
       await pause(waitMs, signal);
     }
