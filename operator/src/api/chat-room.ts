@@ -52,7 +52,7 @@ export const CHAT_ROOMS: ResourceType = {
 /** Held while chat has a room for the resource. */
 export const ROOM_FINALIZER = 'parley.dev/room';
 
-/** The id of the room that a resource claims. */
-export function roomIdOf(room: ChatRoom): string {
-  return room.spec?.roomId || room.metadata.name;
+/** The id of the room that a resource claims, whatever else is in it: it may be older than the rules of its definition. */
+export function roomIdOf({ spec, metadata }: ChatRoom): string {
+  return typeof spec?.roomId === 'string' && spec.roomId !== '' ? spec.roomId : metadata.name;
 }

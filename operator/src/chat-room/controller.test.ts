@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { silentLog } from '@parley/kit';
+import { silentLog, unavailable } from '@parley/kit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ChatRoom } from '../api/index.ts';
 import { LEASE_NAME, Operator, type OperatorOptions } from '../operator.ts';
@@ -172,6 +172,32 @@ describe('a room', () => {
     expect(chat.calls.applyRoom - calls).toBe(2);
   });
 
+  test('of which somebody else says something in the status, too, is written no more for that', async () => {
+    await create('audited');
+    const { metadata } = await ready('audited');
+    const audited = { type: 'Audited', status: 'True', reason: 'Looked', message: '' };
+    const lastTransitionTime = metadata.creationTimestamp;
+    const theirs = await cluster.api.request('PATCH', `${path}/audited/status?fieldManager=auditor`, {
+      body: {
+        apiVersion: 'parley.dev/v1alpha1',
+        kind: 'ChatRoom',
+        metadata: { name: 'audited' },
+        status: { conditions: [{ ...audited, lastTransitionTime }] },
+      },
+      contentType: 'application/apply-patch+yaml',
+    });
+    expect(theirs.status, JSON.stringify(theirs.body)).toBe(200);
+    const before = await writes();
+    const count = await reconciles();
+    await cluster.api.request('PATCH', `${path}/audited`, { body: { metadata: { labels: { a: 'b' } } }, ...merge });
+    await until('a reconcile', async () => (await reconciles()) > count);
+    await create('after-audited');
+    await ready('after-audited');
+    await until('the audit log', async () => (await writes()) >= before + 2);
+    expect(await writes()).toBe(before + 2);
+    expect(await condition('audited', 'Audited')).toMatchObject(audited);
+  });
+
   test('that nobody has is adopted', async () => {
     chat.make('found');
     await create('found');
@@ -210,6 +236,25 @@ describe('drift', () => {
     expect(drifted).toMatchObject({ reason: 'PutRight', message: expect.stringMatching(message) });
     expect((await event(name, 'Drifted')).note).toMatch(message);
     expect(await condition(name, 'Ready')).toMatchObject({ status: 'True' });
+  });
+
+  test('between a write and its answer is put right too', async () => {
+    await create('barrier', { topic: 'mine' });
+    await create('raced', { topic: 'mine' });
+    await ready('barrier');
+    await ready('raced');
+    chat.beforeAnswer = async (roomId) => {
+      if (roomId !== 'raced') return;
+      chat.beforeAnswer = undefined;
+      chat.edit('raced', { topic: 'changed' });
+      // What is told after it has been put right: then the operator has been told of the edit, too.
+      chat.edit('barrier', { topic: 'changed' });
+      await until('the operator has been told', () => chat.rooms.get('barrier')?.spec?.topic === 'mine');
+    };
+    await edit('raced', { topic: 'mine again' });
+    await until('the race', () => chat.beforeAnswer === undefined);
+    await until('put right', () => chat.rooms.get('raced')?.spec?.topic === 'mine again');
+    await event('raced', 'Drifted');
   });
 
   test('while nobody led is found by the next leader, which applies nothing else again', async () => {
@@ -324,6 +369,11 @@ describe('while chat is away', () => {
     await ready('waits', 'Unknown', 'ChatUnavailable');
     // One that has nothing to do is not known to be there either.
     await ready('frugal', 'Unknown', 'ChatUnavailable');
+    // One that chat has never heard of is not held.
+    await create('never-made');
+    await ready('never-made', 'Unknown', 'ChatUnavailable');
+    await cluster.api.request('DELETE', `${path}/never-made`);
+    expect((await cluster.api.request('GET', `${path}/never-made`)).status).toBe(404);
     expect((await get('goes-meanwhile')).metadata.finalizers).toEqual(['parley.dev/room']);
     await chat.start();
     for (const name of ['made-meanwhile', 'waits', 'frugal']) await ready(name);
@@ -333,6 +383,29 @@ describe('while chat is away', () => {
     expect(await condition('waits', 'Drifted')).toMatchObject({ status: 'False' });
   }, 30_000);
 });
+
+test('a room whose making was never answered is given back all the same', async () => {
+  chat.beforeAnswer = async (roomId) => {
+    if (roomId === 'unanswered') throw unavailable('the answer is lost');
+  };
+  try {
+    await create('unanswered', { deletionPolicy: 'Delete' });
+    await until('it is made', () => chat.rooms.has('unanswered'));
+    await ready('unanswered', 'Unknown', 'ChatUnavailable');
+    await chat.stop();
+    await ready('frugal', 'Unknown', 'ChatUnavailable');
+    await cluster.api.request('DELETE', `${path}/unanswered`);
+    const count = await reconciles();
+    await until('a reconcile', async () => (await reconciles()) > count + 1);
+    expect((await get('unanswered')).metadata.finalizers).toEqual(['parley.dev/room']);
+  } finally {
+    chat.beforeAnswer = undefined;
+    await chat.start();
+  }
+  await until('gone', async () => (await cluster.api.request('GET', `${path}/unanswered`)).status === 404);
+  expect(chat.erased).toContain('unanswered');
+  await ready('frugal');
+}, 30_000);
 
 describe('what cannot be done is said:', () => {
   test('chat refuses the spec', async () => {

@@ -23,7 +23,7 @@ import { Pass } from './pass.ts';
 import { type Action, type Observed, plan } from './plan.ts';
 import { RoomMirror } from './room-mirror.ts';
 import { RoomWriter } from './room-writer.ts';
-import { applied, away, changesInMs, onlyNumbersDiffer, statusAfter } from './status.ts';
+import { applied, changesInMs, onlyNumbersDiffer, saidOf, statusAfter, unreachable } from './status.ts';
 import { eventsFor } from './transitions.ts';
 
 export const FIELD_OWNER = 'parley-operator';
@@ -126,7 +126,7 @@ export class ChatRoomController {
         pass.outcome.ready = { status: 'False', reason: action.reason, message: action.message };
         return;
       case 'sayAway':
-        pass.outcome.ready = away('the chat service has not answered for a while');
+        pass.outcome.ready = unreachable(this.mirror.error);
         return;
       case 'report':
         pass.see(this.mirror.observe(pass.roomId));
@@ -160,8 +160,9 @@ export class ChatRoomController {
     const waits = [changesInMs(status, now), outcome.ready?.reason === 'Rejected' ? TRY_REFUSED_AGAIN_MS : undefined];
     const lookUpInMs = this.#members.dueInMs(key);
     if (lookUpInMs !== undefined) waits.push(lookUpInMs + 1_000);
-    const same = isDeepStrictEqual(status, room.status);
-    if (!same && onlyNumbersDiffer(status, room.status ?? {}) && this.#throttle.waitMs(key) > 0) {
+    const before = saidOf(room);
+    const same = isDeepStrictEqual(status, before);
+    if (!same && onlyNumbersDiffer(status, before) && this.#throttle.waitMs(key) > 0) {
       waits.push(this.#throttle.waitMs(key));
     } else if (!same) {
       const { name, namespace, resourceVersion } = room.metadata;

@@ -1,9 +1,10 @@
+import { AppError } from '@parley/kit/errors';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type ChatRoom, ROOM_FINALIZER } from '../api/index.ts';
 import { winnerOf } from './claims.ts';
 import { type Observed, plan, type SeenRoom } from './plan.ts';
-import { changesInMs, DRIFT_SHOWN_MS, type Outcome, onlyNumbersDiffer, statusAfter } from './status.ts';
+import { changesInMs, DRIFT_SHOWN_MS, type Outcome, onlyNumbersDiffer, statusAfter, unreachable } from './status.ts';
 
 const now = new Date('2026-11-23T12:00:00Z');
 const seen: SeenRoom = { digest: 'd1', ownerUid: 'u1', members: 2, messages: 7, lastMessageTime: '' };
@@ -95,6 +96,18 @@ test.each<[string, ChatRoom, Observed, object[]]>([
     room({ metadata: deleted, status: { digest: undefined } }),
     world({ chat: { room: undefined } }),
     [{ do: 'release' }],
+  ],
+  [
+    'a deletion of one that may have been applied, by a leader that was killed before it could say so',
+    room({ metadata: deleted, spec: { deletionPolicy: 'Delete' }, status: { digest: undefined } }),
+    world({ chat: 'away' }),
+    [{ do: 'giveBack', keepHistory: false }, { do: 'release' }],
+  ],
+  [
+    'a new one while chat is away is not held, so that it can be deleted',
+    room({ metadata: { finalizers: [] }, status: { digest: undefined } }),
+    world({ chat: 'away' }),
+    [{ do: 'sayAway' }],
   ],
 ])('%s', (_, resource, observed, expected) => {
   expect(plan(resource, observed)).toEqual(expected);
@@ -224,4 +237,21 @@ test('a time that is none is left out, not passed on to be refused', () => {
     now,
   );
   expect(status).not.toHaveProperty('lastMessageTime');
+});
+
+test('what cannot be reached fails in other words each time, and that is nothing new to say', () => {
+  const at = (time: string) =>
+    unreachable(new AppError('UNAVAILABLE', `connect ECONNREFUSED 10.0.0.1:50051 (2026-11-23T${time}Z)`));
+  const first = statusAfter(room(), { roomId: 'general', ready: at('12:00:00.001'), observed: false }, now);
+  const again = { roomId: 'general', ready: at('12:00:09.999'), observed: false };
+  expect(statusAfter({ ...room(), status: first }, again, new Date(now.getTime() + 9_998))).toEqual(first);
+  expect(first.conditions?.[0]).toMatchObject({
+    reason: 'ChatUnavailable',
+    message: expect.stringMatching(/10\.0\.0\.1/),
+  });
+});
+
+test('chat that does not take the operator for a service is not chat that is away', () => {
+  expect(unreachable(new AppError('PERMISSION_DENIED', 'no'))).toMatchObject({ status: 'False', reason: 'NotAllowed' });
+  expect(unreachable(undefined)).toMatchObject({ status: 'Unknown', reason: 'ChatUnavailable' });
 });

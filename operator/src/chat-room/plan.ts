@@ -51,10 +51,10 @@ export function plan(room: ChatRoom, observed: Observed): Action[] {
   if (room.metadata.deletionTimestamp) {
     if (!held) return [];
     const others = known && seen !== undefined && seen.ownerUid !== '' && !owns;
-    // A room that was never applied is not chat's to give back; of one that was, only chat knows.
-    const never = room.status?.digest === undefined && !owns;
+    // Without a digest it may have been made all the same, by a call or a leader that was cut off: chat knows.
+    const never = known && room.status?.digest === undefined && !owns;
     if (others || never) return [{ do: 'release' }];
-    return [{ do: 'giveBack', keepHistory: room.spec.deletionPolicy !== 'Delete' }, { do: 'release' }];
+    return [{ do: 'giveBack', keepHistory: room.spec?.deletionPolicy !== 'Delete' }, { do: 'release' }];
   }
 
   const { problems } = validate(chatRoomSpec, room.spec, 'spec');
@@ -66,6 +66,8 @@ export function plan(room: ChatRoom, observed: Observed): Action[] {
     return owns ? [{ do: 'giveBack', keepHistory: true }, refuse] : [refuse];
   }
   const because = whyApply(room, observed, seen);
+  // What chat has never heard of can be deleted again without it.
+  if (because && !held && observed.chat === 'away') return [{ do: 'sayAway' }];
   if (because) return held ? [{ do: 'apply', because }] : [{ do: 'hold' }, { do: 'apply', because }];
   if (observed.chat === 'away') return [{ do: 'sayAway' }];
   if (observed.chat === 'starting') return [];

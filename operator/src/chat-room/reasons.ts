@@ -38,3 +38,10 @@ export const REASONS = {
     },
   },
 } as const;
+
+type Conditions = typeof REASONS;
+
+/** What a condition can say: a status, with a reason that is listed for it. */
+export type Verdict<Type extends keyof Conditions> = {
+  [Status in keyof Conditions[Type]]: { status: Status; reason: keyof Conditions[Type][Status]; message: string };
+}[keyof Conditions[Type]];

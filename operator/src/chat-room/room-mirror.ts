@@ -22,6 +22,9 @@ export class RoomMirror {
   readonly #rooms = new Map<string, SeenRoom>();
   #synced = false;
   #lostAtMs: number | undefined;
+  #error: unknown;
+  /** Says that chat is away, once it has been so for long enough. */
+  #awayTimer: NodeJS.Timeout | undefined;
 
   constructor(options: RoomMirrorOptions) {
     this.#options = { awayAfterMs: 15_000, ...options };
@@ -33,39 +36,54 @@ export class RoomMirror {
     return this.#synced ? { room: this.#rooms.get(roomId) } : 'starting';
   }
 
+  /** Why the stream ended last; undefined while it is there. */
+  get error(): unknown {
+    return this.#error;
+  }
+
   get connected(): boolean {
     return this.#synced && this.#lostAtMs === undefined;
   }
 
-  /** Takes in what chat answered to a call: it is newer than what the stream has told. */
-  put(room: Room__Output): SeenRoom {
-    const seen = toSeen(room);
-    this.#rooms.set(room.room_id, seen);
-    return seen;
+  /** What was told of a room last, for {@link put}. */
+  seen(roomId: string): SeenRoom | undefined {
+    return this.#rooms.get(roomId);
   }
 
-  remove(roomId: string): void {
-    this.#rooms.delete(roomId);
+  /**
+   * Takes in what chat answered to a call, unless the stream has told something of the room since `before`: which of the
+   * two is newer nobody knows, and the stream will tell it again, the answer will not come again.
+   * @param before what {@link seen} gave before the call
+   */
+  put(room: Room__Output, before: SeenRoom | undefined): SeenRoom | undefined {
+    if (this.#rooms.get(room.room_id) === before) this.#rooms.set(room.room_id, toSeen(room));
+    return this.#rooms.get(room.room_id);
   }
 
   /** Runs until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(200, 3_000);
-    this.#lostAtMs = monotonicMs();
     while (!signal.aborted) {
-      const away = setTimeout(() => this.#options.onAll(true), this.#options.awayAfterMs + 50);
+      this.#lost();
       try {
-        await this.#follow(signal, () => {
-          clearTimeout(away);
-          backoff.reset();
-        });
+        await this.#follow(signal, () => backoff.reset());
       } catch (error) {
-        if (!signal.aborted) this.#options.log.warn({ error: String(error) }, 'rooms.watch_ended');
+        this.#error = error;
+        const { failures } = backoff;
+        const level = (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
+        if (!signal.aborted) this.#options.log[level]({ failures, error: String(error) }, 'rooms.watch_ended');
       }
-      this.#lostAtMs ??= monotonicMs();
+      this.#lost();
       await pause(backoff.next(), signal);
-      clearTimeout(away);
     }
+    clearTimeout(this.#awayTimer);
+  }
+
+  /** The stream is not there. One outage has one clock, however often the stream is tried meanwhile. */
+  #lost(): void {
+    if (this.#lostAtMs !== undefined) return;
+    this.#lostAtMs = monotonicMs();
+    this.#awayTimer = setTimeout(() => this.#options.onAll(true), this.#options.awayAfterMs + 50);
   }
 
   async #follow(signal: AbortSignal, onSynced: () => void): Promise<void> {
@@ -82,6 +100,8 @@ export class RoomMirror {
       const first = !this.#synced || this.#away();
       this.#synced = true;
       this.#lostAtMs = undefined;
+      this.#error = undefined;
+      clearTimeout(this.#awayTimer);
       onSynced();
       this.#options.log.info({ rooms: this.#rooms.size }, 'rooms.synced');
       if (first) this.#options.onAll(false);
@@ -90,7 +110,8 @@ export class RoomMirror {
 
   #take(room: Room__Output): void {
     const before = this.#rooms.get(room.room_id);
-    const now = this.put(room);
+    const now = toSeen(room);
+    this.#rooms.set(room.room_id, now);
     if (before && JSON.stringify(before) === JSON.stringify(now)) return;
     this.#options.onRoom(room.room_id, before?.digest === now.digest && before.ownerUid === now.ownerUid);
   }

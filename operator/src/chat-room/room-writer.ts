@@ -17,7 +17,7 @@ import { isGone, ownerOf } from './ownership.ts';
 import type { Pass } from './pass.ts';
 import type { Action } from './plan.ts';
 import type { RoomMirror } from './room-mirror.ts';
-import { applied, away } from './status.ts';
+import { applied, unreachable } from './status.ts';
 import { differences, wishOf } from './wish.ts';
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -98,14 +98,9 @@ export class RoomWriter {
         // A resource is not let go with its room left behind.
         if (room.metadata.deletionTimestamp) pass.failure = error;
         return;
-      case 'UNAUTHENTICATED':
-      case 'PERMISSION_DENIED':
-        outcome.ready = { status: 'False', reason: 'NotAllowed', message: error.message };
-        pass.failure = error;
-        return;
       default:
         if (room.metadata.deletionTimestamp && (await this.#namespaceGoes(room, signal))) return;
-        outcome.ready = away(error.message);
+        outcome.ready = unreachable(error);
         pass.failure = error;
     }
   }
@@ -121,10 +116,12 @@ export class RoomWriter {
     }
     const wish = wishOf(pass.room, users);
     if (because === 'drifted') {
+      const before = mirror.seen(roomId);
       const actual = await this.#getRoom(roomId, signal);
       if (actual && actual.digest === pass.room.status?.digest) {
         // The stream is behind the calls.
-        outcome.seen = mirror.put(actual);
+        mirror.put(actual, before);
+        pass.see(mirror.observe(roomId));
         outcome.ready = applied(pass.room);
         return;
       }
@@ -133,7 +130,8 @@ export class RoomWriter {
     }
     const request = { room_id: roomId, spec: wish, owner: ownerOf(pass.room), fence: this.#fence(pass) };
     const settings = { signal, timeoutMs: CALL_TIMEOUT_MS };
-    let answer: Room__Output | undefined;
+    const before = mirror.seen(roomId);
+    let answer: Room__Output;
     try {
       answer = await admin.applyRoom(request, settings);
     } catch (error) {
@@ -143,7 +141,8 @@ export class RoomWriter {
     }
     outcome.observed = true;
     outcome.digest = answer.digest;
-    outcome.seen = mirror.put(answer);
+    const seen = mirror.put(answer, before);
+    if (seen) outcome.seen = seen;
     outcome.ready = applied(pass.room);
     if (because === 'adopted') {
       const note = 'The room was there and nobody had it; it is now as this resource says.';

@@ -1,6 +1,15 @@
-import { type ChatRoom, type ChatRoomStatus, chatRoomSpec, type ResolvedUser, validate } from '../api/index.ts';
-import { type Finding, findCondition, kubeTime, setConditions } from '../runtime/index.ts';
+import { AppError } from '@parley/kit/errors';
+import {
+  type ChatRoom,
+  type ChatRoomStatus,
+  chatRoomDefinition,
+  chatRoomSpec,
+  type ResolvedUser,
+  validate,
+} from '../api/index.ts';
+import { type Finding, findCondition, kubeTime, ownStatus, setConditions } from '../runtime/index.ts';
 import type { SeenRoom } from './plan.ts';
+import { REASONS, type Verdict } from './reasons.ts';
 import { namesIn } from './wish.ts';
 
 /** How long a drift that was put right is shown. */
@@ -9,7 +18,7 @@ export const DRIFT_SHOWN_MS = 5 * 60_000;
 /** What a reconcile found out; what is absent is left as it was. */
 export interface Outcome {
   roomId: string;
-  ready?: Pick<Finding, 'status' | 'reason' | 'message'>;
+  ready?: Verdict<'Ready'>;
   users?: ResolvedUser[];
   /** Names could not be looked up. */
   usersAway?: string;
@@ -22,20 +31,31 @@ export interface Outcome {
 }
 
 /** Ready, with what a newer schema allows and this operator does not know: it is said, not dropped in silence. */
-export function applied(room: ChatRoom): NonNullable<Outcome['ready']> {
+export function applied(room: ChatRoom): Verdict<'Ready'> {
   const { unknown } = validate(chatRoomSpec, room.spec, 'spec');
   const message = unknown.length === 0 ? '' : `this operator does not know ${unknown.join(', ')}`;
   return { status: 'True', reason: 'Applied', message };
 }
 
-/** Chat cannot be reached. */
-export function away(message: string): NonNullable<Outcome['ready']> {
-  return { status: 'Unknown', reason: 'ChatUnavailable', message };
+/** Chat does not answer, or not to this operator. */
+export function unreachable(error: unknown): Verdict<'Ready'> {
+  const message = error instanceof Error ? error.message : 'the chat service has not answered for a while';
+  const refused = error instanceof AppError && ['UNAUTHENTICATED', 'PERMISSION_DENIED'].includes(error.code);
+  return refused
+    ? { status: 'False', reason: 'NotAllowed', message }
+    : { status: 'Unknown', reason: 'ChatUnavailable', message };
+}
+
+const STATUS_FIELDS = Object.keys(chatRoomDefinition.status.properties!);
+
+/** What this operator has said in a status. */
+export function saidOf(room: ChatRoom): ChatRoomStatus {
+  return ownStatus(room.status, STATUS_FIELDS, Object.keys(REASONS));
 }
 
 /** The status after an outcome. Equal to the status before when there is nothing new to say. */
 export function statusAfter(room: ChatRoom, outcome: Outcome, now: Date): ChatRoomStatus {
-  const before = room.status ?? {};
+  const before = saidOf(room);
   const generation = room.metadata.generation ?? 0;
   const observedGeneration = outcome.observed ? generation : before.observedGeneration;
   const users = (outcome.users ?? before.users ?? []).filter(({ username }) => namesIn(room).includes(username));
@@ -71,23 +91,27 @@ export function changesInMs(status: ChatRoomStatus, now: Date): number | undefin
   return Math.max(1_000, Date.parse(condition.lastTransitionTime) + DRIFT_SHOWN_MS - now.getTime() + 1_000);
 }
 
-function resolved(room: ChatRoom, users: ResolvedUser[], { usersAway, users: lookedUp }: Outcome) {
-  if (usersAway !== undefined) return { status: 'Unknown', reason: 'UsersUnavailable', message: usersAway } as const;
+function resolved(
+  room: ChatRoom,
+  users: ResolvedUser[],
+  { usersAway, users: lookedUp }: Outcome,
+): Verdict<'MembersResolved'> | undefined {
+  if (usersAway !== undefined) return { status: 'Unknown', reason: 'UsersUnavailable', message: usersAway };
   if (lookedUp === undefined && namesIn(room).length > 0) return undefined;
   const known = new Set(users.map(({ username }) => username));
   const unknown = namesIn(room).filter((name) => !known.has(name));
-  if (unknown.length === 0) return { status: 'True', reason: 'AllKnown', message: '' } as const;
-  return { status: 'False', reason: 'UnknownUsers', message: `nobody is named ${unknown.join(', ')}` } as const;
+  if (unknown.length === 0) return { status: 'True', reason: 'AllKnown', message: '' };
+  return { status: 'False', reason: 'UnknownUsers', message: `nobody is named ${unknown.join(', ')}` };
 }
 
-function drifted(before: ChatRoomStatus, { drift, ready }: Outcome, now: Date) {
-  if (drift !== undefined) return { status: 'True', reason: 'PutRight', message: drift } as const;
+function drifted(before: ChatRoomStatus, { drift, ready }: Outcome, now: Date): Verdict<'Drifted'> | undefined {
+  if (drift !== undefined) return { status: 'True', reason: 'PutRight', message: drift };
   const shown = findCondition(before.conditions, 'Drifted');
   if (shown?.status === 'True' && now.getTime() - Date.parse(shown.lastTransitionTime) < DRIFT_SHOWN_MS)
     return undefined;
   // Nothing is known of a room that was never applied.
   if (!shown && ready?.status !== 'True') return undefined;
-  return { status: 'False', reason: 'InSync', message: '' } as const;
+  return { status: 'False', reason: 'InSync', message: '' };
 }
 
 /** The new finding, or the one of before, as it was. */
@@ -97,8 +121,10 @@ function finding(
   found: Pick<Finding, 'status' | 'reason' | 'message'> | undefined,
   generation: number,
 ): Finding | undefined {
-  if (found) return { type, ...found, observedGeneration: generation };
   const kept = findCondition(before.conditions, type);
+  // What cannot be reached fails in other words each time. The first are kept: to try again is nothing new to say.
+  const again = found?.status === 'Unknown' && kept?.status === 'Unknown' && kept.reason === found.reason;
+  if (found) return { type, ...found, ...(again ? { message: kept.message } : {}), observedGeneration: generation };
   return kept && { ...kept };
 }
 

@@ -5,9 +5,10 @@ const DEFAULT_MESSAGES = 1000;
 const DEFAULT_HISTORY = 50;
 const DEFAULT_BURST = 10;
 
-/** The names that a room speaks of, each once. */
-export function namesIn(room: ChatRoom): string[] {
-  return [...new Set([...(room.spec.members ?? []), ...(room.spec.moderators ?? [])])];
+/** The names that a room speaks of, each once, whatever else is in it: it may be older than the rules of its definition. */
+export function namesIn({ spec }: ChatRoom): string[] {
+  const names = [spec?.members, spec?.moderators].flatMap((list) => (Array.isArray(list) ? list : []));
+  return [...new Set(names)];
 }
 
 /**

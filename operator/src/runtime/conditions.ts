@@ -28,6 +28,20 @@ export function setConditions(
   });
 }
 
+/**
+ * Of a status, what an operator with these fields and conditions writes: to be compared with what it would write. A newer
+ * version of it, or another controller, may have written more, and that stays theirs.
+ */
+export function ownStatus<S extends { conditions?: Condition[] }>(
+  status: S | undefined,
+  fields: readonly string[],
+  conditionTypes: readonly string[],
+): S {
+  const own = Object.fromEntries(Object.entries(status ?? {}).filter(([field]) => fields.includes(field))) as S;
+  if (own.conditions === undefined) return own;
+  return { ...own, conditions: own.conditions.filter(({ type }) => conditionTypes.includes(type)) };
+}
+
 /** The condition of a type. */
 export function findCondition(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
   return conditions?.find((condition) => condition.type === type);

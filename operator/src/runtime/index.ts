@@ -1,7 +1,7 @@
 export { ApiError, isApiError } from './api-error.ts';
 export { apply, holds, type Wanted } from './apply.ts';
 export { type ApiCall, ApiClient, type ApiClientOptions } from './client.ts';
-export { type Condition, type Finding, findCondition, kubeTime, setConditions } from './conditions.ts';
+export { type Condition, type Finding, findCondition, kubeTime, ownStatus, setConditions } from './conditions.ts';
 export { Connection } from './connection.ts';
 export { type ControllerOptions, type Reconcile, type Result, runController, TerminalError } from './controller.ts';
 export { EVENTS, EventRecorder, type EventText } from './events.ts';

@@ -18,6 +18,7 @@ let chat: ChatServer;
 let prometheus: Server;
 /** What Prometheus says of a Service's error rate. */
 const rates = new Map<string, string>();
+const metrics = createMetrics();
 const stop = new AbortController();
 let running: Promise<void>;
 
@@ -33,7 +34,7 @@ beforeAll(async () => {
   }).listen(0, '127.0.0.1');
   await once(prometheus, 'listening');
   const operator = new Operator({
-    client: cluster.client(),
+    client: cluster.client({ metrics }),
     admin: chat.channel.client('chat.RoomAdminService'),
     users: chat.channel.client('auth.AuthService'),
     namespace: 'default',
@@ -41,7 +42,7 @@ beforeAll(async () => {
     identity: 'only',
     prometheus: { url: `http://127.0.0.1:${(prometheus.address() as AddressInfo).port}` },
     log: silentLog,
-    metrics: createMetrics(),
+    metrics,
   });
   running = operator.run(stop.signal);
 }, 90_000);
@@ -184,4 +185,48 @@ test('annotations hold a rollout and end it', async () => {
   await annotate('held', { 'parley.dev/abort': 'true' });
   await phase('held', 'Aborted');
   await summary('held', 90, 10);
+});
+
+test('a second reconcile writes nothing, whatever others say in the status', async () => {
+  const total = async (counter: typeof metrics.reconciles | typeof metrics.restRequests, labels: object) => {
+    const { values } = await counter.get();
+    return values
+      .filter((value) =>
+        Object.entries(labels).every(([name, wanted]) =>
+          Object.entries(value.labels).some(([n, v]) => n === name && v === wanted),
+        ),
+      )
+      .reduce((sum, { value }) => sum + value, 0);
+  };
+  await weigh('still', {});
+  await summary('still', 90, 10);
+  const theirs = {
+    type: 'Audited',
+    status: 'True',
+    reason: 'Looked',
+    message: '',
+    lastTransitionTime: '2026-11-23T12:00:00Z',
+  };
+  const answer = await cluster.api.request('PATCH', `${weights}/still/status?fieldManager=auditor`, {
+    body: {
+      apiVersion: 'parley.dev/v1alpha1',
+      kind: 'ServiceWeight',
+      metadata: { name: 'still' },
+      status: { conditions: [theirs] },
+    },
+    contentType: 'application/apply-patch+yaml',
+  });
+  expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+  const reconciles = () => total(metrics.reconciles, { controller: 'serviceweight' });
+  const writes = () => total(metrics.restRequests, { method: 'PATCH' });
+  const [begun, before] = [await reconciles(), await writes()];
+  for (let i = 1; i <= 3; i++) {
+    await cluster.api.request('PATCH', `${weights}/still`, {
+      body: { metadata: { labels: { look: `${i}` } } },
+      ...merge,
+    });
+    await until('a reconcile', async () => (await reconciles()) >= begun + i);
+  }
+  expect(await writes()).toBe(before);
+  expect((await get('still')).status?.conditions).toContainEqual(theirs);
 });

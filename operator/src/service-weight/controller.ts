@@ -9,7 +9,7 @@ import {
   type Written,
 } from '../runtime/index.ts';
 import type { EndpointSlice, Service } from './endpoints.ts';
-import { type Observed, plan } from './plan.ts';
+import { type Observed, plan, saidOf } from './plan.ts';
 import { errorRate, type PrometheusOptions } from './prometheus.ts';
 
 const FIELD_OWNER = 'parley-operator';
@@ -45,7 +45,7 @@ export class ServiceWeightController {
     if (!weight) written.forget(key);
     if (!weight || weight.metadata.deletionTimestamp) return;
     const { status, events: texts, againInMs } = plan(weight, await this.#observe(weight, signal), new Date());
-    if (!isDeepStrictEqual(status, weight.status)) {
+    if (!isDeepStrictEqual(status, saidOf(weight))) {
       const { name, namespace, resourceVersion } = weight.metadata;
       const wanted = { metadata: { name, namespace, resourceVersion }, status };
       const options = { fieldOwner: FIELD_OWNER, subresource: 'status', signal };
@@ -58,7 +58,7 @@ export class ServiceWeightController {
   async #observe(weight: ServiceWeight, signal: AbortSignal): Promise<Observed> {
     const { services, slices, maxErrorRate } = this.#options;
     const namespace = weight.metadata.namespace ?? 'default';
-    const names = [weight.spec?.service, ...(weight.spec?.backends ?? []).map(({ service }) => service)];
+    const names = namesIn(weight);
     const found = names.flatMap((name): [string, Service][] => {
       const service = services.store.get(`${namespace}/${name}`);
       return service ? [[name, service]] : [];
@@ -89,8 +89,13 @@ export class ServiceWeightController {
 /** The Services that a ServiceWeight names, as keys. */
 export function servicesOf(weight: ServiceWeight): string[] {
   const { namespace = 'default' } = weight.metadata;
-  const names = [weight.spec?.service, ...(weight.spec?.backends ?? []).map(({ service }) => service)];
-  return [...new Set(names.map((name) => `${namespace}/${name}`))];
+  return [...new Set(namesIn(weight).map((name) => `${namespace}/${name}`))];
+}
+
+/** The Services that a spec names, whatever else is in it: it may be older than the rules of its definition. */
+function namesIn({ spec }: ServiceWeight): string[] {
+  const backends = Array.isArray(spec?.backends) ? spec.backends.map((backend) => backend?.service) : [];
+  return [spec?.service, ...backends].filter((name) => typeof name === 'string');
 }
 
 /** The key of the Service that a slice belongs to. */

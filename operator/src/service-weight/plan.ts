@@ -5,11 +5,13 @@ import {
   type RolloutPhase,
   type ServiceWeight,
   type ServiceWeightStatus,
+  serviceWeightDefinition,
   serviceWeightSpec,
   validate,
 } from '../api/index.ts';
-import { type EventText, type Finding, findCondition, setConditions } from '../runtime/index.ts';
+import { type EventText, type Finding, findCondition, ownStatus, setConditions } from '../runtime/index.ts';
 import { type EndpointSlice, hasPort, readyEndpoints, type Service } from './endpoints.ts';
+import { REASONS, type Verdict } from './reasons.ts';
 import { advance, type Health, type RolloutOutcome } from './rollout.ts';
 import { atStep, moveToReady, type Share } from './shares.ts';
 
@@ -28,14 +30,22 @@ export interface Plan {
   againInMs?: number;
 }
 
+const STATUS_FIELDS = Object.keys(serviceWeightDefinition.status.properties!);
+
+/** What this operator has said in a status. */
+export function saidOf(weight: ServiceWeight): ServiceWeightStatus {
+  return ownStatus(weight.status, STATUS_FIELDS, Object.keys(REASONS));
+}
+
 /** The status and Events that follow from a resource and the world, now. Pure. */
 export function plan(weight: ServiceWeight, observed: Observed, now: Date): Plan {
-  const before = weight.status ?? {};
+  const before = saidOf(weight);
   const generation = weight.metadata.generation ?? 0;
   const { problems } = validate(serviceWeightSpec, weight.spec, 'spec');
   if (problems.length > 0) {
-    const ready = { type: 'Ready', status: 'False', reason: 'InvalidSpec', message: problems.join('; ') } as const;
-    const conditions = setConditions(before.conditions, [{ ...ready, observedGeneration: generation }], now);
+    const ready = not('InvalidSpec', problems.join('; '));
+    const finding: Finding = { type: 'Ready', ...ready, observedGeneration: generation };
+    const conditions = setConditions(before.conditions, [finding], now);
     return withEvents(weight, { ...before, observedGeneration: generation, conditions }, undefined);
   }
   const { spec } = weight;
@@ -52,12 +62,10 @@ export function plan(weight: ServiceWeight, observed: Observed, now: Date): Plan
     ...share,
     endpoints: endpoints.get(share.service) ?? 0,
   }));
-  const findings: Finding[] = [readiness(weight, observed, port, wished, effective), progress(rollout)].map(
-    (found) => ({
-      ...found,
-      observedGeneration: generation,
-    }),
-  );
+  const findings: Finding[] = [
+    { type: 'Ready', ...readiness(weight, observed, port, wished, effective), observedGeneration: generation },
+    { type: 'Progressing', ...progress(rollout), observedGeneration: generation },
+  ];
   const status: ServiceWeightStatus = {
     observedGeneration: generation,
     conditions: setConditions(before.conditions, findings, now),
@@ -88,7 +96,11 @@ function wishedShares(weight: ServiceWeight, backends: Share[], rollout: Rollout
   return rollout?.weight === undefined ? backends : atStep(backends, weight.spec.rollout!.backend, rollout.weight);
 }
 
-type Found = Omit<Finding, 'observedGeneration'>;
+type NotReady = Verdict<'Ready'> & { status: 'False' };
+
+function not(reason: NotReady['reason'], message: string): NotReady {
+  return { status: 'False', reason, message };
+}
 
 function readiness(
   { spec }: ServiceWeight,
@@ -96,8 +108,7 @@ function readiness(
   port: string,
   wished: readonly Share[],
   effective: readonly EffectiveBackend[],
-): Found {
-  const not = (reason: string, message: string): Found => ({ type: 'Ready', status: 'False', reason, message });
+): Verdict<'Ready'> {
   const missing = [spec.service, ...spec.backends.map(({ service }) => service)].filter((name) => !services.has(name));
   if (missing.length > 0) return not('ServiceNotFound', `there is no Service ${[...new Set(missing)].join(', ')}`);
   const portless = spec.backends.filter(({ service }) => !hasPort(services.get(service)!, port));
@@ -110,24 +121,25 @@ function readiness(
   const empty = wished.filter(
     ({ service, weight }) => weight > 0 && effective.some((e) => e.service === service && e.endpoints === 0),
   );
-  if (empty.length === 0) return { type: 'Ready', status: 'True', reason: 'Effective', message: '' };
+  if (empty.length === 0) return { status: 'True', reason: 'Effective', message: '' };
   const names = empty.map(({ service }) => service).join(', ');
   const message = `${names} has no ready endpoints; the others have its weight`;
-  return { type: 'Ready', status: 'True', reason: 'WeightMoved', message };
+  return { status: 'True', reason: 'WeightMoved', message };
 }
 
-const PROGRESS: Record<RolloutPhase, readonly ['True' | 'False', string]> = {
-  Pending: ['True', 'RolloutPending'],
-  Progressing: ['True', 'RolloutStep'],
-  Paused: ['True', 'RolloutPaused'],
-  Complete: ['False', 'RolloutComplete'],
-  Aborted: ['False', 'RolloutAborted'],
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+const PROGRESS: Record<RolloutPhase, DistributiveOmit<Verdict<'Progressing'>, 'message'>> = {
+  Pending: { status: 'True', reason: 'RolloutPending' },
+  Progressing: { status: 'True', reason: 'RolloutStep' },
+  Paused: { status: 'True', reason: 'RolloutPaused' },
+  Complete: { status: 'False', reason: 'RolloutComplete' },
+  Aborted: { status: 'False', reason: 'RolloutAborted' },
 };
 
-function progress(rollout: RolloutOutcome | undefined): Found {
-  if (!rollout) return { type: 'Progressing', status: 'False', reason: 'NoRollout', message: '' };
-  const [status, reason] = PROGRESS[rollout.status.phase];
-  return { type: 'Progressing', status, reason, message: rollout.message };
+function progress(rollout: RolloutOutcome | undefined): Verdict<'Progressing'> {
+  if (!rollout) return { status: 'False', reason: 'NoRollout', message: '' };
+  return { ...PROGRESS[rollout.status.phase], message: rollout.message };
 }
 
 /** An Event for every turn: a step, its end, weight that moved, what keeps it from being ready. */
@@ -147,7 +159,7 @@ function withEvents(weight: ServiceWeight, status: ServiceWeightStatus, rollout:
   const [was, is] = [before?.rollout, status.rollout];
   const moved = is && (was?.generation !== is.generation || was?.phase !== is.phase || was?.step !== is.step);
   if (moved && rollout) {
-    const [, reason] = PROGRESS[is.phase];
+    const { reason } = PROGRESS[is.phase];
     const type = is.phase === 'Aborted' ? 'Warning' : 'Normal';
     events.push({ type, reason, action: 'Shift', note: `${rollout.message}; ${status.summary}` });
   }

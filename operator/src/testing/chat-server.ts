@@ -30,6 +30,8 @@ export class ChatServer implements AsyncDisposable {
   readonly calls = { applyRoom: 0, getRoom: 0, deleteRoom: 0, watchRooms: 0, lookupUsers: 0 };
   /** Methods that answer UNAVAILABLE. */
   readonly failing = new Set<string>();
+  /** Called when a room has been applied, before that is answered; what it throws is the answer. */
+  beforeAnswer: ((roomId: string) => Promise<void>) | undefined;
   /** The fences of the writes that were let in, in order. */
   readonly fences: number[] = [];
   /** Rooms deleted with their history, in order. */
@@ -144,13 +146,15 @@ export class ChatServer implements AsyncDisposable {
       'chat.RoomAdminService',
       { applyRoom: service, getRoom: service, deleteRoom: service, watchRooms: service },
       {
-        applyRoom: ({ room_id, spec, owner, fence }) => {
+        applyRoom: async ({ room_id, spec, owner, fence }) => {
           this.calls.applyRoom += 1;
           if (this.failing.has('applyRoom')) throw unavailable('not now');
           this.#guard(room_id, owner, fence);
           if (spec?.display_name === 'refuse me') throw new AppError('INVALID_ARGUMENT', 'display_name is not allowed');
           const known = this.rooms.get(room_id) ?? blank(room_id);
-          return this.#put({ ...known, spec, owner, fence: Number(fence) });
+          const room = this.#put({ ...known, spec, owner, fence: Number(fence) });
+          await this.beforeAnswer?.(room_id);
+          return room;
         },
         getRoom: ({ room_id }) => {
           this.calls.getRoom += 1;
