@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { silentLog } from '@parley/kit';
+import { RpcChannel, silentLog } from '@parley/kit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ChatRoom, ROOM_FINALIZER } from './api/index.ts';
 import { Operator, type OperatorOptions } from './operator.ts';
@@ -83,6 +83,23 @@ const create = (name: string, spec: object = {}) =>
     spec: { roomId: `${namespace}.${name}`, displayName: name, ...spec },
   });
 const get = async (name: string): Promise<ChatRoom> => (await cluster.api.request('GET', `${path}/${name}`)).body;
+/** What the API server was asked by operators under their Role, with the answer's code. */
+const asked = async () => {
+  const lines = (await readFile(cluster.api.auditLog, 'utf8')).trim().split('\n');
+  return lines
+    .map(
+      (line) =>
+        JSON.parse(line) as {
+          user: { username: string };
+          userAgent: string;
+          requestURI: string;
+          verb: string;
+          objectRef?: { apiGroup?: string; resource: string; subresource?: string };
+          responseStatus?: { code: number };
+        },
+    )
+    .filter(({ user }) => user.username === 'operator');
+};
 const ready = (name: string) =>
   until(
     `${name} is Ready`,
@@ -110,14 +127,24 @@ test('with its Role and no more it does all it has to, and is refused nothing', 
   await until('put right', () => chat.rooms.get(`${namespace}.adopted`)?.spec?.topic === '');
   await cluster.api.request('DELETE', `${path}/adopted`);
   await gone('adopted');
-  const lines = (await readFile(cluster.api.auditLog, 'utf8')).trim().split('\n');
-  const refused = lines
-    .map(
-      (line) =>
-        JSON.parse(line) as { userAgent: string; requestURI: string; verb: string; responseStatus?: { code: number } },
-    )
-    .filter(({ userAgent, responseStatus }) => userAgent === `operator-${namespace}` && responseStatus?.code === 403);
+  const refused = (await asked()).filter(
+    ({ userAgent, responseStatus }) => userAgent === `operator-${namespace}` && responseStatus?.code === 403,
+  );
   expect(refused.map(({ verb, requestURI }) => `${verb} ${requestURI}`)).toEqual([]);
+});
+
+test('a chat service that does not know the token is said to be that, of rooms old and new', async () => {
+  using channel = new RpcChannel({ address: `127.0.0.1:${chat.port}`, token: () => 'not a token' });
+  start('stranger', { admin: channel.client('chat.RoomAdminService'), awayAfterMs: 500 });
+  const refused = (name: string) =>
+    until(`${name} is NotAllowed`, async () => {
+      const room = await get(name);
+      return findCondition(room.status?.conditions, 'Ready')?.reason === 'NotAllowed' && room;
+    });
+  await create('old');
+  await refused('old');
+  await create('new');
+  await refused('new');
 });
 
 test('of two replicas one leads; when it stops the other goes on within seconds', async () => {
@@ -204,5 +231,38 @@ test('a schema newer than the operator: what it does not know it says, and leave
   await until('refused', async () => {
     const found = findCondition((await get('newest')).status?.conditions, 'Ready');
     return found?.reason === 'InvalidSpec' && found.message.includes('one of public, private');
+  });
+});
+
+test('of its Role it needs every verb', async () => {
+  start('only');
+  await create('again');
+  await ready('again');
+  // The same Event twice is an update of the first.
+  for (let i = 0; i < 2; i++) {
+    for (const displayName of ['refuse me', 'again']) {
+      const contentType = 'application/merge-patch+json';
+      await cluster.api.request('PATCH', `${path}/again`, { body: { spec: { displayName } }, contentType });
+      await until(displayName, async () => {
+        const found = findCondition((await get('again')).status?.conditions, 'Ready');
+        return found?.reason === (displayName === 'again' ? 'Applied' : 'Rejected');
+      });
+    }
+  }
+  const allowed = [...watchRules, ...leaderRules].flatMap(({ apiGroups, resources, verbs }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}${group && `.${group}`}`)),
+    ),
+  );
+  await until('every verb', async () => {
+    const used = new Set(
+      (await asked()).map(
+        ({ verb, objectRef: { apiGroup = '', resource = '', subresource = '' } = { resource: '' } }) =>
+          [verb, `${resource}${subresource && `/${subresource}`}${apiGroup && `.${apiGroup}`}`].join(' '),
+      ),
+    );
+    const idle = allowed.filter((each) => !used.has(each));
+    if (idle.length > 0) throw new Error(`not used: ${idle.join(', ')}`);
+    return true;
   });
 });

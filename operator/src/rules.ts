@@ -8,16 +8,14 @@ export interface PolicyRule {
 
 /**
  * What the operator needs where its resources are: as a Role in the namespace that it watches, or as a ClusterRole when
- * it watches all. Nothing more; a test runs it with exactly these.
+ * it watches all. A test runs it with exactly these, and another finds each of them in use.
  */
 export const watchRules: PolicyRule[] = [
-  { apiGroups: ['parley.dev'], resources: ['chatrooms'], verbs: ['get', 'list', 'watch', 'patch'] },
-  { apiGroups: ['parley.dev'], resources: ['serviceweights'], verbs: ['get', 'list', 'watch'] },
-  { apiGroups: ['parley.dev'], resources: ['chatrooms/status', 'serviceweights/status'], verbs: ['get', 'patch'] },
-  // Where OwnerReferencesPermissionEnforcement is on, finalizers need this.
-  { apiGroups: ['parley.dev'], resources: ['chatrooms/finalizers'], verbs: ['update'] },
-  { apiGroups: [''], resources: ['services'], verbs: ['get', 'list', 'watch'] },
-  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['parley.dev'], resources: ['chatrooms'], verbs: ['list', 'watch', 'patch'] },
+  { apiGroups: ['parley.dev'], resources: ['serviceweights'], verbs: ['list', 'watch'] },
+  { apiGroups: ['parley.dev'], resources: ['chatrooms/status', 'serviceweights/status'], verbs: ['patch'] },
+  { apiGroups: [''], resources: ['services'], verbs: ['list', 'watch'] },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
   // Whether the namespace is being deleted. In a Role it is this namespace alone.
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
   { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },

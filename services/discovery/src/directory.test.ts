@@ -355,7 +355,7 @@ describe('a watch', () => {
     await cluster.slice('chat-1', { service: 'chat', endpoints: ['10.0.0.1'] });
     await using chat = await following(cluster, 'chat', 'reader');
     await chat.shows(
-      `cannot list endpointslices in namespace ${namespace}: the Role needs get, list, watch on discovery.k8s.io/endpointslices`,
+      `cannot list endpointslices in namespace ${namespace}: the Role needs list, watch on discovery.k8s.io/endpointslices`,
     );
     await api.kubectl([
       '-n',

@@ -203,7 +203,7 @@ export class Reflector<T extends { metadata: Metadata }> {
     const what = `cannot ${verb} ${resource} in namespace ${namespace}`;
     const why =
       code === 403
-        ? `the Role needs get, list, watch on ${group}/${resource}`
+        ? `the Role needs list, watch on ${group}/${resource}`
         : code === 401
           ? 'the API server does not accept the credentials'
           : this.#patience?.aborted
