@@ -143,6 +143,20 @@ describe('slow start', () => {
 });
 
 describe('for any slices and weights', () => {
+  it('a ServiceWeight with anything in it is read, or refused in words', () => {
+    const value = fc.jsonValue({ maxDepth: 4 });
+    const some = fc.option(fc.array(fc.record({ service: fc.oneof(fc.constant('stable'), value), weight: value })));
+    const backends = fc.oneof(some, value);
+    const part = fc.record({ backends, effective: backends, slowStart: value, port: value });
+    fc.assert(
+      fc.property(fc.oneof(part, value), fc.oneof(part, value), (spec, status) => {
+        const resource = { metadata: {}, spec, status } as unknown as ServiceWeight;
+        for (const problem of endpoints(observed(two), resource, 0).problems) expect(problem).toMatch(/ /);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   const condition = fc.constantFrom(true, false, null, undefined);
   const endpoint = fc.record({
     addresses: fc.integer({ min: 1, max: 40 }).map((host) => [`10.0.0.${host}`]),

@@ -19,13 +19,16 @@ export interface Split {
 export function split(resource: ServiceWeight | undefined): Split {
   const problems: string[] = [];
   const slowStartMs = duration(resource?.status?.slowStart ?? resource?.spec?.slowStart, problems);
-  const candidates: [string, readonly BackendWeight[] | null | undefined][] = [
+  // What a definition that someone loosened lets through must not end the process that dials.
+  const candidates: [string, unknown][] = [
     ['status.effective', resource?.status?.effective],
     ['spec.backends', resource?.spec?.backends],
   ];
-  for (const [field, list] of candidates) {
-    if (!list || list.length === 0) continue;
-    const refused = refusals(field, list);
+  for (const [field, value] of candidates) {
+    if (value === undefined || value === null) continue;
+    const refused = Array.isArray(value) ? refusals(field, value) : [`${field} is no list`];
+    const list = value as readonly BackendWeight[];
+    if (refused.length === 0 && list.length === 0) continue;
     if (refused.length > 0) {
       problems.push(...refused);
       continue;
@@ -43,9 +46,13 @@ export function weightProblem(weight: unknown): string | undefined {
   return fine ? undefined : `${JSON.stringify(weight)} is no weight; allowed are whole numbers from 0 to 1,000,000`;
 }
 
-function refusals(field: string, list: readonly BackendWeight[]): string[] {
+function refusals(field: string, list: readonly (BackendWeight | null)[]): string[] {
   const seen = new Set<string>();
-  return list.flatMap(({ service, weight }, at) => {
+  return list.flatMap((backend, at) => {
+    const { service, weight } = backend ?? { service: undefined };
+    if (typeof service !== 'string' || !isName.test(service)) {
+      return [`${field}[${at}].service: ${JSON.stringify(service)} is no Service's name`];
+    }
     const wrong = weightProblem(weight ?? 1);
     const twice = seen.has(service);
     seen.add(service);
@@ -56,12 +63,14 @@ function refusals(field: string, list: readonly BackendWeight[]): string[] {
   });
 }
 
+const isName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** A Go duration such as 30s or 1m30s, in milliseconds. */
-function duration(text: string | undefined, problems: string[]): number {
-  if (text === undefined || text === '' || text === '0') return 0;
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {
+function duration(text: unknown, problems: string[]): number {
+  if (text === undefined || text === null || text === '' || text === '0') return 0;
+  if (typeof text !== 'string' || !/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {
     problems.push(`slowStart is ${JSON.stringify(text)}; allowed is a duration such as 30s or 1m30s`);
     return 0;
   }
