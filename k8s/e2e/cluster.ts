@@ -48,6 +48,9 @@ export async function helm(args: string[]): Promise<string> {
   return out;
 }
 export const tryHelm = (args: string[]) => run('helm', ['--kube-context', context, '-n', namespace, ...args]);
+/** Upgrades the release to other values, and waits until all of it is ready. */
+export const upgrade = (set: string) =>
+  helm(['upgrade', 'parley', chart, '-f', values, '--set', set, '--wait', '--timeout', '300s']);
 
 /** Runs a command on the node of the control plane. */
 export async function controlPlane(args: string[]): Promise<void> {

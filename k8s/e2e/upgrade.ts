@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { apply, chart, helm, http, json, register, room, values } from './cluster.ts';
+import { apply, helm, http, json, register, room, upgrade } from './cluster.ts';
 import { contents, listener, traffic } from './traffic.ts';
 
 const image = async () => (await json(['get', 'deployment', 'parley-gateway'])).spec.template.spec.containers[0].image;
@@ -10,33 +10,11 @@ describe('upgrade', () => {
     await apply(room('moving', 'retention: {maxMessages: 20000}'));
     await expect.poll(async () => (await http('GET', '/v1/rooms/moving', undefined, token)).status).toBe(200);
     // From one gateway pod to the next a NodePort needs two of them.
-    await helm([
-      'upgrade',
-      'parley',
-      chart,
-      '-f',
-      values,
-      '--set',
-      'gateway.replicas=2,user.replicas=2',
-      '--wait',
-      '--timeout',
-      '300s',
-    ]);
+    await upgrade('gateway.replicas=2,user.replicas=2');
     const ear = listener('moving', token);
     const load = traffic('moving', token, 3);
     await expect.poll(() => load.calls, { timeout: 60_000 }).toBeGreaterThan(50);
-    await helm([
-      'upgrade',
-      'parley',
-      chart,
-      '-f',
-      values,
-      '--set',
-      'gateway.replicas=2,user.replicas=2,image.tag=e2e-next',
-      '--wait',
-      '--timeout',
-      '300s',
-    ]);
+    await upgrade('gateway.replicas=2,user.replicas=2,image.tag=e2e-next');
     expect(await image()).toBe('parley:e2e-next');
     await helm(['rollback', 'parley', '--wait', '--timeout', '300s']);
     expect(await image()).toBe('parley:e2e');

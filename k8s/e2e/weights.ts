@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { apply, chart, helm, http, json, kubectl, metric, podsOf, register, values } from './cluster.ts';
+import { apply, chart, helm, http, json, kubectl, metric, podsOf, register, upgrade, values } from './cluster.ts';
 
 const weights = (stable: number, canary: number, rollout = '') => `
 apiVersion: parley.dev/v1alpha1
@@ -43,18 +43,7 @@ async function canaryShare(calls: number, token: string): Promise<number> {
 
 describe('weights as resources', () => {
   test('a canary gets 10 in 100, then 50 in 100, with no failed call', async () => {
-    await helm([
-      'upgrade',
-      'parley',
-      chart,
-      '-f',
-      values,
-      '--set',
-      'chat.canary.enabled=true',
-      '--wait',
-      '--timeout',
-      '300s',
-    ]);
+    await upgrade('chat.canary.enabled=true');
     const { token } = await register();
     await apply(weights(90, 10));
     const effective = async () =>

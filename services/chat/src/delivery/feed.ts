@@ -1,18 +1,18 @@
 /**
  * A room as this pod follows it: one reader of the log for however many subscribers. What is announced goes to the
- * timeline; where something is missing the log is read. Every subscriber has a place, and gets what comes after it, so that
- * between history and live there is neither gap nor repeat.
+ * timeline; where something is missing the log is read. Its readers get what comes after their places, so that between
+ * history and live there is neither gap nor repeat.
  */
-import { AppError, type Logger, unavailable } from '@parley/kit';
+import { type Logger, unavailable } from '@parley/kit';
 import { withoutContent } from '../log/codec.ts';
 import type { Announcement, ChatLog, Entry, Lost, Position, Slice } from '../log/log.ts';
 import { formatCursor } from '../messages/cursor.ts';
-import { type Form, framesOf } from '../messages/frames.ts';
 import { removedTarget } from '../messages/removed.ts';
 import type { RoomRecord } from '../rooms/record.ts';
 import { absent, type Rooms } from '../rooms/rooms.ts';
 import type { DeliveryMetrics } from './delivery-metrics.ts';
-import type { Flusher } from './flusher.ts';
+import type { Flushed, Flusher } from './flusher.ts';
+import { beginningOf, type Followed, Readers } from './readers.ts';
 import type { Place, Subscriber } from './subscriber.ts';
 import { Timeline } from './timeline.ts';
 
@@ -33,20 +33,16 @@ export interface FeedParts {
 }
 
 const pageEntries = 500;
-/** What a subscriber who catches up gets in one go. */
-const chunkBytes = 64 * 1024;
 const retryMs = [50, 100, 200, 500, 1000];
 /** How long an announcement may take before the log is asked. */
 const patienceMs = 100;
 
-export class Feed {
+export class Feed implements Followed, Flushed {
   readonly roomId: string;
   readonly #parts: FeedParts;
-  readonly #places = new Set<Place>();
+  readonly #readers: Readers;
   #record: RoomRecord;
   #timeline: Timeline;
-  /** Up to here the flushes have come. */
-  #flushed: number;
   #following: AsyncDisposable | undefined;
   #refreshing: Promise<void> | undefined;
   #again = false;
@@ -58,7 +54,7 @@ export class Feed {
     this.#parts = parts;
     this.#record = record;
     this.#timeline = new Timeline(tail, record.spec.historyOnJoin);
-    this.#flushed = this.#timeline.last;
+    this.#readers = new Readers(this, parts.metrics);
     parts.seen(roomId, tail.head);
   }
 
@@ -88,6 +84,10 @@ export class Feed {
     return this.#record;
   }
 
+  get timeline(): Timeline {
+    return this.#timeline;
+  }
+
   get head(): Position {
     return this.#timeline.head;
   }
@@ -97,7 +97,7 @@ export class Feed {
   }
 
   get subscribers(): number {
-    return this.#places.size;
+    return this.#readers.size;
   }
 
   /** Resolves when everything up to a position is here, or the log is another one by now. */
@@ -152,23 +152,11 @@ export class Feed {
   /** From now on the subscriber gets what comes after the sequence. @param lost he knows that something before it is lost */
   attach(subscriber: Subscriber, sequence: number, lost = false): Place {
     if (this.#closed) throw unavailable('the room is being closed: connect again', 0);
-    const place: Place = {
-      subscriber,
-      sequence,
-      knowsLost: lost && sequence < this.#timeline.last,
-      catchingUp: false,
-      wasLive: false,
-      attached: true,
-    };
-    this.#places.add(place);
-    if (sequence < this.#timeline.last) this.#catchUp(place);
-    else place.wasLive = true;
-    return place;
+    return this.#readers.attach(subscriber, sequence, lost);
   }
 
   detach(place: Place): void {
-    place.attached = false;
-    this.#places.delete(place);
+    this.#readers.detach(place);
   }
 
   /** Where a subscriber is: what his cursor says. */
@@ -176,43 +164,12 @@ export class Feed {
     return { epoch: this.#timeline.epoch, sequence: place.sequence };
   }
 
-  /** Hands what is new to everybody who has the rest: each form is put together once. */
   flush(): void {
-    const timeline = this.#timeline;
-    const from = this.#flushed;
-    const last = timeline.last;
-    if (from >= last) return;
-    this.#flushed = last;
-    const entries = timeline.after(from);
-    const senders = new Set<string>();
-    for (const entry of entries) if (entry.type === 'TEXT') senders.add(entry.senderId);
-    const frames: Partial<Record<Form, Buffer>> = {};
-    let delivered = 0;
-    for (const place of this.#places) {
-      const { subscriber } = place;
-      const { outlet, without, form } = subscriber;
-      if (place.catchingUp) {
-        if (place.wasLive) this.#checkPace(place);
-        continue;
-      }
-      if (outlet.pendingBytes > outlet.holdBytes) {
-        this.#catchUp(place);
-        continue;
-      }
-      if (place.sequence !== from || (without !== undefined && senders.has(without.userId))) {
-        if (place.sequence < last) this.#deliver(place, timeline.after(place.sequence));
-      } else {
-        let framed = frames[form];
-        if (framed === undefined) {
-          framed = framesOf(form, this.roomId, entries);
-          frames[form] = framed;
-        }
-        outlet.write(framed);
-        delivered += entries.length;
-      }
-      place.sequence = last;
-    }
-    this.#parts.metrics.delivered(delivered);
+    this.#readers.flush();
+  }
+
+  read(after: Position): Promise<Slice> {
+    return this.#parts.log.read(this.roomId, after, pageEntries);
   }
 
   /** Reads what is missing and the record. Those who ask while it reads share the next time. */
@@ -251,11 +208,12 @@ export class Feed {
         void this.#refreshUntilDone();
         break;
       case 'member-removed':
-        for (const { subscriber } of this.#places) subscriber.memberRemoved(announcement.userId);
+        for (const subscriber of this.#readers.subscribers()) subscriber.memberRemoved(announcement.userId);
         this.#parts.removed(this.roomId, announcement.userId);
         break;
       case 'typing':
-        for (const { subscriber } of this.#places) subscriber.typing(announcement.userId, announcement.username);
+        for (const subscriber of this.#readers.subscribers())
+          subscriber.typing(announcement.userId, announcement.username);
         break;
     }
   }
@@ -289,7 +247,7 @@ export class Feed {
     for (;;) {
       const timeline = this.#timeline;
       const from = timeline.head;
-      const slice = await this.#parts.log.read(this.roomId, from, pageEntries);
+      const slice = await this.read(from);
       if (this.#timeline !== timeline || this.#closed) return;
       if (slice.lost || slice.head.epoch !== timeline.epoch) {
         await this.#restart(slice.lost ?? 'EPOCH_CHANGED', slice);
@@ -307,17 +265,9 @@ export class Feed {
     if (this.#closed) return;
     this.#parts.logger.warn({ room: this.roomId, reason, head: formatCursor(tail.head) }, 'room.history_lost');
     this.#timeline = new Timeline(tail, this.#record.spec.historyOnJoin);
-    this.#flushed = this.#timeline.last;
     this.#parts.seen(this.roomId, tail.head);
     // What is kept begins in the slice, unless the log has been lost once more since.
-    const begin = slice.head.epoch === tail.head.epoch ? beginningOf(slice) : beginningOf(tail);
-    for (const place of [...this.#places]) {
-      if (!place.subscriber.lost(reason, tail.head)) continue;
-      place.knowsLost = begin < this.#timeline.last;
-      place.sequence = begin;
-      place.wasLive = false;
-      if (begin < this.#timeline.last) this.#catchUp(place);
-    }
+    this.#readers.goOn(reason, tail.head, beginningOf(slice.head.epoch === tail.head.epoch ? slice : tail));
     this.#reached();
     if (reason === 'EPOCH_CHANGED') this.#parts.restarted(this.roomId);
   }
@@ -326,7 +276,7 @@ export class Feed {
   #forgetTrimmed(): void {
     const { maxMessages, maxAgeSeconds } = this.#record.spec;
     const sinceMs = maxAgeSeconds === 0 ? 0 : Date.now() - maxAgeSeconds * 1000;
-    this.#timeline.forget(maxMessages, sinceMs, this.#flushed);
+    this.#timeline.forget(maxMessages, sinceMs, this.#readers.flushed);
   }
 
   async #load(texts: number): Promise<void> {
@@ -345,11 +295,11 @@ export class Feed {
   #accept(record: RoomRecord): void {
     if (record.version === this.#record.version && record.createdAtMs === this.#record.createdAtMs) return;
     this.#record = record;
-    for (const { subscriber } of [...this.#places]) subscriber.recordChanged(record);
+    for (const subscriber of this.#readers.subscribers()) subscriber.recordChanged(record);
   }
 
   #gone(): void {
-    for (const { subscriber } of [...this.#places]) subscriber.recordChanged(undefined);
+    for (const subscriber of this.#readers.subscribers()) subscriber.recordChanged(undefined);
     this.#parts.gone(this.roomId);
   }
 
@@ -372,90 +322,4 @@ export class Feed {
   #has(epoch: string, sequence: number): boolean {
     return epoch !== this.#timeline.epoch || sequence <= this.#timeline.last;
   }
-
-  #catchUp(place: Place): void {
-    if (place.catchingUp) return;
-    place.catchingUp = true;
-    if (this.#catchUpAtOnce(place)) return;
-    this.#catchUpInPieces(place).catch((error: unknown) => {
-      if (place.attached)
-        place.subscriber.end(error instanceof AppError ? error : unavailable('the room cannot be read', 100, error));
-    });
-  }
-
-  /** The usual case: all of it is here, and there is room for it. True when he is at the end. */
-  #catchUpAtOnce(place: Place): boolean {
-    const { outlet } = place.subscriber;
-    while (outlet.pendingBytes <= outlet.holdBytes) {
-      const timeline = this.#timeline;
-      if (!timeline.covers(place.sequence)) return false;
-      const entries = timeline.after(place.sequence, chunkBytes);
-      this.#deliver(place, entries);
-      place.sequence = entries.at(-1)?.sequence ?? timeline.last;
-      if (place.sequence < timeline.last) continue;
-      place.catchingUp = false;
-      place.knowsLost = false;
-      place.wasLive = true;
-      return true;
-    }
-    return false;
-  }
-
-  async #catchUpInPieces(place: Place): Promise<void> {
-    const { outlet } = place.subscriber;
-    while (place.attached) {
-      if (outlet.pendingBytes > outlet.holdBytes) {
-        await new Promise<void>((resolve) => outlet.whenDrained(resolve));
-        continue;
-      }
-      if (this.#catchUpAtOnce(place)) return;
-      if (outlet.pendingBytes > outlet.holdBytes) continue;
-      const timeline = this.#timeline;
-      const from = { epoch: timeline.epoch, sequence: place.sequence };
-      const slice = await this.#parts.log.read(this.roomId, from, pageEntries);
-      if (!place.attached) return;
-      if (this.#timeline.epoch !== timeline.epoch || place.sequence !== from.sequence) continue;
-      if (slice.head.epoch !== timeline.epoch) await this.refresh();
-      else if (slice.lost && !place.knowsLost) {
-        if (!place.subscriber.lost(slice.lost, slice.head)) return;
-        place.knowsLost = true;
-        place.sequence = beginningOf(slice);
-      } else {
-        // Notices are kept longer than texts: what he reads may begin with some from before what is lost.
-        place.knowsLost = false;
-        // Not beyond what the feed has: from there on everybody gets the same.
-        const entries = slice.entries.filter((entry) => entry.sequence <= this.#timeline.last);
-        this.#deliver(place, entries);
-        place.sequence = entries.at(-1)?.sequence ?? Math.max(place.sequence, this.#timeline.floor);
-      }
-    }
-  }
-
-  #checkPace(place: Place): void {
-    const { outlet } = place.subscriber;
-    const behind = this.#timeline.bytesAfter(place.sequence);
-    if (behind + outlet.pendingBytes <= outlet.mostBytes) return;
-    this.#parts.metrics.slow();
-    place.subscriber.end(
-      new AppError('RESOURCE_EXHAUSTED', 'this stream is not read as fast as the room talks: resume from its cursor', {
-        reason: 'TOO_SLOW',
-        retryAfterMs: 0,
-      }),
-    );
-  }
-
-  #deliver(place: Place, entries: readonly Entry[]): void {
-    const { form, outlet, without } = place.subscriber;
-    const wanted = without
-      ? entries.filter((e) => e.type !== 'TEXT' || e.senderId !== without.userId || e.sequence <= without.after)
-      : entries;
-    if (wanted.length === 0) return;
-    outlet.write(framesOf(form, this.roomId, wanted));
-    this.#parts.metrics.delivered(wanted.length);
-  }
-}
-
-/** Where what is kept begins: everything after this. */
-function beginningOf(slice: Slice): number {
-  return slice.entries[0] ? slice.entries[0].sequence - 1 : slice.head.sequence;
 }

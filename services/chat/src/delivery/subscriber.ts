@@ -41,9 +41,9 @@ export interface Place {
   readonly subscriber: Subscriber;
   /** The sequence up to which everything was written to him. */
   sequence: number;
-  /** Catches up by himself, and joins the others at the end. */
   /** He was told of the history that is lost, and is yet to read the beginning of what is kept. */
   knowsLost: boolean;
+  /** Catches up by himself, and joins the others at the end. */
   catchingUp: boolean;
   /** He was at the end once: from then on he may be too slow. */
   wasLive: boolean;
