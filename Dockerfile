@@ -1,5 +1,5 @@
-# Parley: one image for every service, the operator, the migrations and the client. Node runs the TypeScript as it is.
-# The page is built before: npm run build. k8s/kind/image TAG does both.
+# Parley: one image for every service, the operator, the migrations and the client.
+# The page and the program are built before: npm run build, npm run bundle. k8s/kind/image TAG does all three.
 
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /parley
@@ -26,7 +26,8 @@ RUN npm ci --workspace @parley/platform --omit dev --ignore-scripts \
 FROM node:24-bookworm-slim
 WORKDIR /parley
 # What a message needs lives some milliseconds: in a young generation of 32 MiB it dies there, and costs a fifth less.
-RUN printf '#!/bin/sh\nexec node --max-semi-space-size=32 /parley/services/platform/src/main.ts "$@"\n' >/usr/local/bin/parley \
+ENV PARLEY_PROGRAM=/parley/services/platform/dist/main.js
+RUN printf '#!/bin/sh\nexec node --max-semi-space-size=32 "$PARLEY_PROGRAM" "$@"\n' >/usr/local/bin/parley \
  && chmod 0755 /usr/local/bin/parley \
  && install -d -o 1000 -g 1000 /parley/.compiled
 COPY --from=dependencies /parley/node_modules node_modules
@@ -35,7 +36,7 @@ USER 1000:1000
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/parley/.compiled
 # Loads every module once, which shows that each can be loaded, and keeps what V8 made of them for a faster start. The
 # cache is for this user alone, and for these flags alone.
-RUN ["node", "--max-semi-space-size=32", "services/platform/src/warm.ts"]
+RUN ["node", "--max-semi-space-size=32", "services/platform/dist/warm.js"]
 EXPOSE 8080 50051 9090
 ENTRYPOINT ["parley"]
 CMD ["--help"]

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -15,6 +16,8 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     hookTimeout: 120_000,
     pool: 'forks',
+    // Much of a test is waiting for programs that it has started: more files at once than there are processors.
+    maxWorkers: availableParallelism() + 1,
     // A machine that does other things meanwhile may starve a test; two times in a row it is the test's own failure.
     retry: process.env['CI'] ? 1 : 0,
   },

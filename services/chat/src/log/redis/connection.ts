@@ -13,9 +13,10 @@ const baseOptions: RedisOptions = {
   autoResubscribe: false,
   maxRetriesPerRequest: 0,
   connectTimeout: 2_000,
-  commandTimeout: 1_000,
+  // Long enough for a pod that is starved of its processor while others start; the caller's deadline is 10 s.
+  commandTimeout: 2_500,
   // A connection that was cut without a word.
-  socketTimeout: 2_000,
+  socketTimeout: 3_500,
   retryStrategy: (times) => Math.min(50 * times, 500),
   // A master that was demoted says so to every write.
   reconnectOnError: (error) => error.message.startsWith('READONLY'),
