@@ -65,6 +65,12 @@ test.each<[string, ChatRoom, Observed, object[]]>([
   ],
   ['one that lost its finalizer', room({ metadata: { finalizers: [] } }), world(), [{ do: 'hold' }, { do: 'report' }]],
   ['nothing to do before chat has told all', room(), world({ chat: 'starting' }), []],
+  [
+    'a new one waits until chat has told all: it may be there already',
+    room({ metadata: { finalizers: [] }, status: { digest: undefined } }),
+    world({ chat: 'starting' }),
+    [],
+  ],
   ['nothing to do while chat is away', room(), world({ chat: 'away' }), [{ do: 'sayAway' }]],
   [
     'an edit while chat is away is tried all the same',

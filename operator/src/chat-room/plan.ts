@@ -76,7 +76,11 @@ export function plan(room: ChatRoom, observed: Observed): Action[] {
 
 function whyApply(room: ChatRoom, { chat, lookUpAgain }: Observed, seen: SeenRoom | undefined) {
   const { status, metadata } = room;
-  if (status?.digest === undefined) return seen && seen.ownerUid === '' ? 'adopted' : 'new';
+  if (status?.digest === undefined) {
+    // Whether it is made or adopted is known when chat has told what there is.
+    if (chat === 'starting') return undefined;
+    return seen && seen.ownerUid === '' ? 'adopted' : 'new';
+  }
   if (status.observedGeneration !== metadata.generation) return 'changed';
   // What was refused, or not answered, is tried again whenever there is a reason to look.
   const ready = findCondition(status.conditions, 'Ready');
