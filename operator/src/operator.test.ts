@@ -150,11 +150,15 @@ test('a chat service that does not know the token is said to be that, of rooms o
 test('of two replicas one leads; when it stops the other goes on within seconds', async () => {
   const first = start('first');
   await until('it leads', () => first.operator.term);
-  const second = start('second');
+  const metrics = createMetrics();
+  const second = start('second', { metrics });
   await until('it watches', () => second.operator.hasSynced);
   expect(second.operator.term).toBeUndefined();
   await create('before');
   await ready('before');
+  await until('it has seen the room', () => second.operator.rooms.store.size === 1);
+  // Nothing waits for one that stands by.
+  expect(await metrics.registry.metrics()).not.toMatch(/^workqueue_(depth|adds_total)\{.*\} [1-9]/m);
   first.stop.abort();
   await first.done;
   await create('after');

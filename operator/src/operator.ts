@@ -64,14 +64,10 @@ export class Operator {
   readonly services: Reflector<Service>;
   readonly slices: Reflector<EndpointSlice>;
   readonly #options: OperatorOptions;
-  readonly #roomQueue: WorkQueue;
-  readonly #weightQueue: WorkQueue;
-  readonly #writtenRooms: Written<ChatRoom>;
-  readonly #writtenWeights: Written<ServiceWeight>;
   #term: Term | undefined;
 
   constructor(options: OperatorOptions) {
-    const { client, log, metrics, watchNamespace: namespace, retry } = options;
+    const { client, log, metrics, watchNamespace: namespace } = options;
     const common: Pick<ReflectorOptions<never>, 'client' | 'log' | 'metrics' | 'namespace'> = { client, log, metrics };
     if (namespace !== undefined) common.namespace = namespace;
     this.#options = options;
@@ -83,12 +79,6 @@ export class Operator {
       resource: ENDPOINT_SLICES,
       indexes: { [BY_SERVICE]: (slice) => serviceOf(slice, SERVICE_LABEL) },
     });
-    this.#writtenRooms = new Written(this.rooms.store);
-    this.#writtenWeights = new Written(this.weights.store);
-    this.#roomQueue = new WorkQueue('chatroom', { metrics, retry });
-    this.#weightQueue = new WorkQueue('serviceweight', { metrics, retry });
-    enqueueRooms(this.rooms, this.#writtenRooms, this.#roomQueue);
-    enqueueWeights(this, this.#writtenWeights, this.#weightQueue);
   }
 
   /** Everything that is watched has been seen once. */
@@ -109,13 +99,17 @@ export class Operator {
     const lease = { client, namespace, name: LEASE_NAME, identity, log, metrics, ...election };
     await runElected(lease, signal, (term) => this.#lead(term));
     await watching;
-    this.#roomQueue.close();
-    this.#weightQueue.close();
   }
 
-  /** One term: controllers of its own, whose every write asks the term first. */
+  /**
+   * One term: queues of its own, which begin with everything there is, and controllers whose every write asks the term first.
+   * A replica that stands by has nothing waiting.
+   */
   async #lead(term: Term): Promise<void> {
-    const { identity, workers = 16, log, metrics, watchNamespace } = this.#options;
+    const { identity, workers = 16, log, metrics, watchNamespace, retry } = this.#options;
+    const [writtenRooms, writtenWeights] = [new Written(this.rooms.store), new Written(this.weights.store)];
+    using roomQueue = new WorkQueue('chatroom', { metrics, retry });
+    using weightQueue = new WorkQueue('serviceweight', { metrics, retry });
     const client = this.#options.client.fenced(term.check);
     const events = new EventRecorder({ client, controller: 'parley.dev/operator', instance: identity, log });
     const rooms = new ChatRoomController({
@@ -124,8 +118,8 @@ export class Operator {
       term,
       events,
       rooms: this.rooms,
-      written: this.#writtenRooms,
-      queue: this.#roomQueue,
+      written: writtenRooms,
+      queue: roomQueue,
       watches: (namespace) => watchNamespace === undefined || watchNamespace === namespace,
     });
     const weights = new ServiceWeightController({
@@ -134,14 +128,14 @@ export class Operator {
       weights: this.weights,
       services: this.services,
       slices: this.slices,
-      written: this.#writtenWeights,
+      written: writtenWeights,
       prometheus: this.#options.prometheus,
       maxErrorRate: this.#options.maxErrorRate ?? 0.05,
     });
-    for (const key of this.rooms.store.keys()) this.#roomQueue.add(key);
-    for (const key of this.weights.store.keys()) this.#weightQueue.add(key);
+    using stack = new DisposableStack();
+    stack.defer(enqueueRooms(this.rooms, writtenRooms, roomQueue));
+    stack.defer(enqueueWeights(this, writtenWeights, weightQueue));
     this.#term = term;
-    const [roomQueue, weightQueue] = [this.#roomQueue, this.#weightQueue];
     await Promise.all([
       rooms.mirror.run(term.signal),
       runController(

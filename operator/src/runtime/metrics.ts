@@ -27,6 +27,8 @@ export function createMetrics(registry: Registry = new Registry()) {
       labelNames: ['name'],
       registers,
       collect() {
+        // A queue that was closed leaves nothing behind.
+        this.reset();
         for (const [queue, gauges] of queues) this.set({ name: queue }, read(gauges()));
       },
     });

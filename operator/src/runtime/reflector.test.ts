@@ -269,7 +269,7 @@ test('watches that end at once are waited for longer and longer, not asked for a
   await sees(reflector, 'through', 'proxy');
 });
 
-test('a server that keeps refusing a version, as one that was restored from a backup does, is asked for all anew', async () => {
+test('a server that keeps refusing to watch from a version is asked for all anew', async () => {
   const refusal = {
     kind: 'Status',
     code: 504,

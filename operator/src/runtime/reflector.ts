@@ -38,16 +38,20 @@ type ListPage<T> = { metadata: { resourceVersion: string; continue?: string }; i
 
 /** A watch that ends sooner than this, with nothing said, was not ended as it was asked to be. */
 const SHORTEST_WATCH_MS = 500;
-/** So often in a row a version is refused before everything is listed anew. */
+/** So often in a row a watch is refused before everything is listed anew. */
 const REFUSALS = 5;
 /** Answers that say nothing about the version that was asked for. */
 const PASSING = new Set([401, 403, 404, 429, 500, 502, 503]);
 
+/** Is it the API server itself that refuses, and not a proxy that finds it away? Only the server gives a reason. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.reason !== '' && !PASSING.has(error.code);
+}
+
 /**
  * Keeps a {@link Store} equal to what the API server has: a list by pages, then watches, each from where the last ended.
- * Lists again only when the server no longer has what came since (410 Gone), or keeps refusing the version, as one that
- * was restored from a backup does. While the server is away it keeps what it
- * has and tries again, at least every 3 s: a change is seen within 5 s of the server's return.
+ * Lists again only when the server no longer has what came since (410 Gone), or keeps refusing to watch from there. While
+ * the server is away it keeps what it has and tries again, at least every 3 s: a change is seen within 5 s of its return.
  */
 export class Reflector<T extends KubeObject> {
   readonly store: Store<T>;
@@ -77,10 +81,14 @@ export class Reflector<T extends KubeObject> {
     return this.#hasSynced;
   }
 
-  /** Calls the handler for what is there and for every change. What a handler throws is logged and changes nothing. */
-  onChange(handler: ChangeHandler<T>): void {
+  /**
+   * Calls the handler for what is there and for every change, until the returned function is called. What a handler throws
+   * is logged and changes nothing.
+   */
+  onChange(handler: ChangeHandler<T>): () => void {
     this.#handlers.add(handler);
     for (const object of this.store.values()) this.#tell(handler, { type: 'added', object });
+    return () => this.#handlers.delete(handler);
   }
 
   /** Runs until the signal aborts; never rejects. */
@@ -95,9 +103,7 @@ export class Reflector<T extends KubeObject> {
         if (signal.aborted) break;
         const gone = isApiError(error, 410);
         if (gone) this.#listAgain('gone');
-        else if (error instanceof ApiError && !PASSING.has(error.code) && this.#backoff.failures >= REFUSALS - 1) {
-          this.#listAgain('error');
-        }
+        else if (isRefusal(error) && this.#backoff.failures >= REFUSALS - 1) this.#listAgain('error');
         // At once, unless the last list is this fresh: a server that answers everything with 410 is not hammered.
         const waitMs = gone && monotonicMs() - this.#listedMs > 3_000 ? 0 : this.#backoff.next();
         // In full at first and at each doubling: an outage of ten minutes is eight lines, not two hundred.

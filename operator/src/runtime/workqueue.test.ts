@@ -176,3 +176,12 @@ test('counters are there before anything has failed, so that the first failure i
   await running;
   queue.close();
 });
+
+test('a queue that was closed with work left leaves no depth behind', async () => {
+  const metrics = createMetrics();
+  const queue = new WorkQueue('rooms', { metrics });
+  queue.add('a');
+  expect(await metrics.registry.metrics()).toContain('workqueue_depth{name="rooms"} 1');
+  queue.close();
+  expect(await metrics.registry.metrics()).not.toContain('workqueue_depth{');
+});

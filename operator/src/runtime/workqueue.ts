@@ -8,7 +8,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * Keys that wait for work, as client-go's workqueue: a key that is added twice waits once; one that is added while it is
  * worked on waits until that is done, so no key has two workers; a key that failed comes back later and later.
  */
-export class WorkQueue {
+export class WorkQueue implements Disposable {
   readonly name: string;
   readonly #metrics: Metrics | undefined;
   readonly #limiter: RetryLimiter;
@@ -139,6 +139,10 @@ export class WorkQueue {
     this.#waiting.clear();
     for (const taker of this.#takers.splice(0)) taker(undefined);
     this.#unwatch?.();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #enqueue(key: string): void {
