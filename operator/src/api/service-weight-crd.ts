@@ -18,7 +18,7 @@ export const serviceWeightSpec: Schema = {
     service: serviceName('The Service that clients dial, k8s:///<service>. It must be the same as metadata.name.'),
     port: {
       type: 'string',
-      description: "The name of the backends' port, or its number in quotes.",
+      description: "The name of the backends' port, or the number that their pods listen on, in quotes.",
       minLength: 1,
       maxLength: 15,
       pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',

@@ -25,8 +25,16 @@ test.each<[string, EndpointSlice[], number]>([
   expect(readyEndpoints(slices, 'grpc')).toBe(expected);
 });
 
-test('a port is found by name and by number', () => {
-  const service = { metadata: { name: 's' }, spec: { ports: [{ name: 'grpc', port: 50051 }] } };
-  expect(['grpc', '50051', 'http'].map((port) => hasPort(service, port))).toEqual([true, true, false]);
+test("a port is found by name and by the pods' number", () => {
+  const service = (port: number, targetPort?: number | string) => ({
+    metadata: { name: 's' },
+    spec: { ports: [{ name: 'grpc', port, ...(targetPort === undefined ? {} : { targetPort }) }] },
+  });
+  const found = (...ports: [number, (number | string)?]) =>
+    ['grpc', '50051', '80', 'http'].filter((port) => hasPort(service(...ports), port));
+  expect(found(50051)).toEqual(['grpc', '50051']);
+  expect(found(80, 50051)).toEqual(['grpc', '50051']);
+  // A number that only the pods know.
+  expect(found(80, 'main')).toEqual(['grpc', '50051', '80']);
   expect(readyEndpoints([slice([at('10.0.0.1')])], '50051')).toBe(1);
 });

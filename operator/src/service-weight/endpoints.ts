@@ -26,13 +26,13 @@ export interface EndpointSlice extends KubeObject {
 }
 
 export interface Service extends KubeObject {
-  spec?: { ports?: { name?: string; port: number }[] };
+  spec?: { ports?: { name?: string; port: number; targetPort?: number | string }[] };
 }
 
 /**
  * How many endpoints of a Service are ready on a port: over all of its slices, each address once. An endpoint that says
  * nothing is ready; one that is terminating is not.
- * @param port a port's name, or its number as text
+ * @param port a port's name, or the pods' number as text
  */
 export function readyEndpoints(slices: readonly EndpointSlice[], port: string): number {
   const ready = new Set<string>();
@@ -45,7 +45,13 @@ export function readyEndpoints(slices: readonly EndpointSlice[], port: string): 
   return ready.size;
 }
 
-/** Has a Service this port, by name or number? */
+/**
+ * Has a Service this port, by name or by the pods' number? That is what slices and clients go by; a Service that names its
+ * pods' port says no number.
+ */
 export function hasPort(service: Service, port: string): boolean {
-  return (service.spec?.ports ?? []).some(({ name, port: number }) => name === port || String(number) === port);
+  return (service.spec?.ports ?? []).some(({ name, port: own, targetPort = own }) => {
+    const number = targetPort || own;
+    return name === port || (typeof number === 'string' ? /^\d+$/.test(port) : String(number) === port);
+  });
 }

@@ -111,6 +111,7 @@ describe('EndpointSlices', () => {
     expect(ids(8080)).toBe('10.0.0.1:8080');
     expect(ids(53)).toBeUndefined();
     expect(ids(undefined, { metadata: {}, spec: { port: 'http' } })).toBe('10.0.0.1:8080');
+    expect(ids(undefined, { metadata: {}, spec: { port: '8080' } })).toBe('10.0.0.1:8080');
   });
 });
 

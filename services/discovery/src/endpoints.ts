@@ -37,13 +37,19 @@ export interface Resolution {
   changesInMs: number | undefined;
 }
 
+/** A ServiceWeight's port: a name, or a number, which the resource has as text. */
+function portOf(weight: ServiceWeight | undefined): string | number | undefined {
+  const port = weight?.spec?.port;
+  return port !== undefined && /^\d+$/.test(port) ? Number(port) : port;
+}
+
 /**
  * The pure core: who is called, and how often, given what the API server said and the time in milliseconds. It has no
  * state and no clock of its own, so every rule of it can be tested by example and by property.
  */
 export function endpoints(observed: Observed, weight: ServiceWeight | undefined, now: number): Resolution {
   const { service, slices, zone } = observed;
-  const port = observed.port ?? weight?.spec?.port;
+  const port = observed.port ?? portOf(weight);
   const { backends: shares, slowStartMs, problems } = split(weight);
   const known = shares.filter((share) => (slices.get(share.service)?.length ?? 0) > 0);
   for (const share of shares) {
