@@ -5,15 +5,19 @@ import { runStorm } from './src/testing/storm.ts';
 
 await using redis = await startRedis({ appendfsync: 'always' });
 await using fleet = await Fleet.start(redis.url, 3);
+const killRedis = async () => {
+  await redis.kill();
+  await redis.restart();
+};
 const startedAt = performance.now();
-const report = await runStorm(fleet, redis, {
+const report = await runStorm(fleet, {
   rooms: 50,
   subscribers: 500,
   messages: 20_000,
   senders: 64,
   kills: 8,
   terminations: 3,
-  redisKills: 4,
+  storeFaults: Array.from({ length: 4 }, () => killRedis),
   slowEvery: 20,
 });
 const seconds = Math.round((performance.now() - startedAt) / 1000);

@@ -2,7 +2,8 @@
 import { Database, migrate, silentLog } from '@parley/kit';
 import { startPostgres } from '@parley/kit/testing/postgres';
 import { defaultSpec } from '../rooms/record.ts';
-import { startRedis, startRedisCluster } from '../testing/redis.ts';
+import { startRedis } from '../testing/redis.ts';
+import { startRedisCluster } from '../testing/redis-cluster.ts';
 import { encodeBody } from './codec.ts';
 import { chatSchema, DatabaseLog } from './database/index.ts';
 import type { ChatLog } from './log.ts';

@@ -38,3 +38,36 @@ test('a lost, a repeated, a reordered and a misplaced message are each found', (
     'a is in the log 2 times',
   );
 });
+
+test('a log that has lost its tail is no violation where that may be and every reader was told', () => {
+  const history = new History();
+  const readers = new Map([
+    ['ann', 'r'],
+    ['ben', 'r'],
+  ]);
+  for (const reader of readers.keys()) history.reader(reader);
+  const [kept, lost] = [message('a', 1), message('b', 2)];
+  const again = message('a', 1, { epoch: 'f' });
+  for (const one of [kept, lost]) {
+    history.sent('r', one.content);
+    history.acknowledge(one.content, one);
+    history.delivered('ann', one);
+  }
+  history.historyLost('ann', 'HISTORY_LOST_EPOCH_CHANGED');
+  history.delivered('ann', again);
+  history.delivered('ben', again);
+  history.log('r', [again]);
+  expect(history.violations(readers)).toContain('ann was told HISTORY_LOST_EPOCH_CHANGED');
+  expect(history.violations(readers, true)).toEqual(['ben was not told what r has lost']);
+  history.historyLost('ben', 'HISTORY_LOST_EPOCH_CHANGED');
+  expect(history.violations(readers, true)).toEqual([]);
+});
+
+test('the longest gap is from one message to the next, and from and to the ends of the time that counts', () => {
+  const history = new History();
+  history.reader('ann');
+  const from = performance.now();
+  history.delivered('ann', message('a', 1));
+  expect(history.longestGapMs(from - 2000, performance.now() + 1000, 0.99)).toBeGreaterThanOrEqual(2000);
+  expect(history.longestGapMs(from - 2000, performance.now() + 1000, 0.99)).toBeLessThan(3000);
+});

@@ -1,7 +1,7 @@
 /** Real Redis servers for tests: their own data in a temporary folder, their own ports, gone with their owner. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
 const readyTimeoutMs = 30_000;
+
+/** None outlives the tests. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const server of running) server.kill('SIGKILL');
+});
 
 export interface RedisSettings {
   /** `always` writes before it acknowledges; absent: nothing is kept. */
@@ -28,12 +34,6 @@ export interface RedisServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-export interface RedisCluster extends AsyncDisposable {
-  /** `redis+cluster://…` */
-  readonly url: string;
-  readonly nodes: RedisServer[];
-}
-
 /** @throws Error that names the command that installs it, where redis-server is missing. */
 export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
   const server = new Server(await freePort(), settings);
@@ -41,37 +41,11 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
   return server;
 }
 
-/** Starts a cluster of masters that share the slots evenly; resolves when all of them say that it is well. */
-export async function startRedisCluster(size = 3, settings: RedisSettings = {}): Promise<RedisCluster> {
-  const cluster = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '2000', ...settings.settings };
-  const nodes: RedisServer[] = [];
-  const close = async () => void (await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]())));
-  try {
-    for (let at = 0; at < size; at++) nodes.push(await startRedis({ ...settings, settings: cluster }));
-    const clients = nodes.map(({ port }) => new Redis(port, '127.0.0.1'));
-    try {
-      await Promise.all(
-        clients.map(async (client, at) => {
-          const from = Math.floor((16384 * at) / size);
-          const to = Math.floor((16384 * (at + 1)) / size) - 1;
-          await client.call('cluster', 'addslotsrange', from, to);
-          await client.call('cluster', 'set-config-epoch', at + 1);
-        }),
-      );
-      for (const { port } of nodes.slice(1)) await clients[0]?.call('cluster', 'meet', '127.0.0.1', port);
-      await until(async () => {
-        const states = await Promise.all(clients.map(async (client) => String(await client.call('cluster', 'info'))));
-        return states.every((state) => /cluster_state:ok/.test(state) && state.includes(`cluster_size:${size}`));
-      });
-    } finally {
-      for (const client of clients) client.disconnect();
-    }
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  const url = `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
-  return { url, nodes, [Symbol.asyncDispose]: close };
+/** A process that watches masters, and promotes a replica of one that is gone. @param lines of its sentinel.conf */
+export async function startSentinel(lines: string[]): Promise<RedisServer> {
+  const server = new Server(await freePort(), {}, lines);
+  await server.restart();
+  return server;
 }
 
 class Server implements RedisServer {
@@ -80,22 +54,29 @@ class Server implements RedisServer {
   readonly #folder = mkdtempSync(join(tmpdir(), 'parley-redis-'));
   readonly #options: string[];
   #process: ChildProcess | undefined;
-  readonly #atExit = () => this.#process?.kill('SIGKILL');
 
-  constructor(port: number, { appendfsync, settings = {} }: RedisSettings) {
+  constructor(port: number, { appendfsync, settings = {} }: RedisSettings, sentinel?: string[]) {
     this.port = port;
     this.url = `redis://127.0.0.1:${port}`;
-    const all = {
-      port: String(port),
-      bind: '127.0.0.1',
-      dir: this.#folder,
-      save: '',
-      appendonly: appendfsync ? 'yes' : 'no',
-      ...(appendfsync && { appendfsync }),
-      ...settings,
-    };
-    this.#options = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
-    process.on('exit', this.#atExit);
+    const place = { port: String(port), bind: '127.0.0.1', dir: this.#folder };
+    if (sentinel) {
+      // What it learns it writes into its configuration.
+      const file = join(this.#folder, 'sentinel.conf');
+      const lines = [...Object.entries(place).map(([name, value]) => `${name} ${value}`), ...sentinel];
+      writeFileSync(file, `${lines.join('\n')}\n`);
+      this.#options = [file, '--sentinel'];
+    } else {
+      const all = {
+        ...place,
+        save: '',
+        // A replica that asks is served at once.
+        'repl-diskless-sync-delay': '0',
+        appendonly: appendfsync ? 'yes' : 'no',
+        ...(appendfsync && { appendfsync }),
+        ...settings,
+      };
+      this.#options = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
+    }
   }
 
   get pid() {
@@ -113,6 +94,8 @@ class Server implements RedisServer {
     });
     failed.catch(() => {});
     this.#process = server;
+    running.add(server);
+    server.once('exit', () => running.delete(server));
     await Promise.race([failed, until(() => answers(this.port))]);
   }
 
@@ -126,7 +109,6 @@ class Server implements RedisServer {
   }
 
   async [Symbol.asyncDispose]() {
-    process.off('exit', this.#atExit);
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -145,7 +127,8 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
+/** Waits for servers to be as they should. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + readyTimeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`redis-server is not ready after ${readyTimeoutMs} ms`);

@@ -1,21 +1,25 @@
-/** A run under faults: senders who try again, readers who resume, processes and Redis killed meanwhile; and its history. */
+/** A run under faults: senders who try again, readers who resume, processes and the store killed meanwhile; and its history. */
 import type { AppError, ReadableCall } from '@parley/kit';
 import type { SubscribeResponse__Output } from '@parley/proto/chat/SubscribeResponse';
 import type { Fleet } from './fleet.ts';
 import { History, type Seen } from './history.ts';
-import type { RedisServer } from './redis.ts';
 
 export interface StormSettings {
   rooms: number;
   /** Readers, of all rooms together. */
   subscribers: number;
-  /** Messages, of all rooms together. */
+  /** Messages, of all rooms together; more when the faults take longer. */
   messages: number;
   senders: number;
   /** How many times a process is killed, and how many times ended by SIGTERM. */
   kills: number;
   terminations: number;
-  redisKills: number;
+  /** What is done to the store, each once. */
+  storeFaults: (() => Promise<void>)[];
+  /** Whether a store that fails over may lose what it had acknowledged, if every reader is told. */
+  mayLose?: boolean;
+  /** How long a sender waits after each message; 0 when absent. */
+  betweenSendsMs?: number;
   /** Every so many readers one pauses now and then. */
   slowEvery: number;
 }
@@ -26,15 +30,18 @@ export interface StormReport {
   deliveries: number;
   retries: number;
   resumes: number;
+  /** How long each reader had to wait for the next message, at the most, while there was sending: the 99th percentile. */
+  longestGapMs: number;
   violations: string[];
 }
 
 const giveUpMs = 240_000;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export async function runStorm(fleet: Fleet, redis: RedisServer, settings: StormSettings): Promise<StormReport> {
+export async function runStorm(fleet: Fleet, settings: StormSettings): Promise<StormReport> {
   const history = new History();
   const stop = new AbortController();
+  using _stopping = { [Symbol.dispose]: () => stop.abort() };
   const readers = new Map<string, string>();
   const counts = { retries: 0, resumes: 0 };
   const roomOf = (i: number) => `storm-${i % settings.rooms}`;
@@ -52,14 +59,24 @@ export async function runStorm(fleet: Fleet, redis: RedisServer, settings: Storm
   await Promise.all(opened);
 
   let next = 0;
+  // Fewer than a room keeps, or the oldest would rightly be missing in the end.
+  const most = settings.rooms * 950;
+  let faulty = true;
+  const startedAt = performance.now();
   const said = Promise.all(
     Array.from({ length: settings.senders }, async (_, sender) => {
-      for (let i = next++; i < settings.messages; i = next++) {
+      for (let i = next++; i < settings.messages || (faulty && i < most); i = next++) {
+        if (stop.signal.aborted) return;
         await say(fleet, history, `sender-${sender}`, roomOf(i), `message ${i}`, counts);
+        if (settings.betweenSendsMs) await pause(settings.betweenSendsMs);
       }
     }),
   );
-  await Promise.all([said, faults(fleet, redis, settings, () => next / settings.messages)]);
+  const over = faults(fleet, settings, () => next / settings.messages).finally(() => {
+    faulty = false;
+  });
+  await Promise.all([said, over]);
+  const longestGapMs = history.longestGapMs(startedAt, performance.now(), 0.99);
 
   const end = Date.now() + giveUpMs;
   for (const [reader, room] of readers) {
@@ -69,23 +86,22 @@ export async function runStorm(fleet: Fleet, redis: RedisServer, settings: Storm
   await Promise.all(reading);
   for (let i = 0; i < settings.rooms; i++) history.log(roomOf(i), await readLog(fleet, roomOf(i)));
   const { sends, acknowledged, deliveries } = history;
-  return { sends, acknowledged, deliveries, ...counts, violations: history.violations(readers) };
+  return {
+    sends,
+    acknowledged,
+    deliveries,
+    ...counts,
+    longestGapMs,
+    violations: history.violations(readers, settings.mayLose),
+  };
 }
 
 /** Kills in random order, spread over the sending. */
-async function faults(
-  fleet: Fleet,
-  redis: RedisServer,
-  settings: StormSettings,
-  progress: () => number,
-): Promise<void> {
+async function faults(fleet: Fleet, settings: StormSettings, progress: () => number): Promise<void> {
   const planned = [
     ...Array.from({ length: settings.kills }, () => () => fleet.replace('SIGKILL')),
     ...Array.from({ length: settings.terminations }, () => () => fleet.replace('SIGTERM')),
-    ...Array.from({ length: settings.redisKills }, () => async () => {
-      await redis.kill();
-      await redis.restart();
-    }),
+    ...settings.storeFaults,
   ].sort(() => Math.random() - 0.5);
   for (const [i, fault] of planned.entries()) {
     while (progress() < (i + 1) / (planned.length + 1)) await pause(10);

@@ -1,6 +1,7 @@
 import { silentLog } from '@parley/kit';
 import { Cluster, Redis } from 'ioredis';
-import { startRedis, startRedisCluster } from '../../testing/redis.ts';
+import { startRedis } from '../../testing/redis.ts';
+import { startRedisCluster } from '../../testing/redis-cluster.ts';
 import { describeChatLog, type Store } from '../suite.ts';
 import { RedisLog } from './index.ts';
 
