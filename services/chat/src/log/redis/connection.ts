@@ -114,7 +114,16 @@ export function askTogether(connection: Connection): void {
 function target({ kind, nodes }: RedisAddress, options: RedisOptions): RedisOptions {
   if (kind === 'single') return { ...options, ...nodes[0] };
   const password = options.password === undefined ? {} : { sentinelPassword: options.password };
-  return { ...options, ...password, sentinels: nodes, sentinelRetryStrategy: (times) => Math.min(50 * times, 500) };
+  return {
+    ...options,
+    ...password,
+    sentinels: nodes,
+    sentinelRetryStrategy: (times) => Math.min(50 * times, 500),
+    // A Sentinel that hangs is left for the next one.
+    sentinelCommandTimeout: 1_000,
+    // Not ioredis's failoverDetector: told of a new master while it connects, it ends the connection for good. A demoted
+    // master ends its connections, and answers READONLY; one that hangs is left by socketTimeout.
+  };
 }
 
 /** Replies of a Redis that is not, or not yet, what it should be: another try may meet a better one. */

@@ -26,6 +26,18 @@ import { nextVersion } from '../versions.ts';
 import { type Connection, createConnection, parseRedisUrl, translate } from './connection.ts';
 import { durabilityWarning } from './durability.ts';
 import {
+  channelOf,
+  keysOf,
+  keysOfStep,
+  leases,
+  marksOf,
+  roomIndex,
+  roomKey,
+  roomOf,
+  roomsChannel,
+  roomsOf,
+} from './keys.ts';
+import {
   idOf,
   merge,
   packDraft,
@@ -38,14 +50,6 @@ import {
 } from './packing.ts';
 import { run, scripts } from './scripts.ts';
 import { Subscriptions } from './subscriptions.ts';
-
-const roomKey = (roomId: string) => `chat:{${roomId}}`;
-const channelOf = (roomId: string) => `chat:{${roomId}}:live`;
-const leases = ['parley:{pods}:leases', 'parley:{pods}:streams'];
-const roomsOf = (pod: string) => `parley:{pods}:rooms:${pod}`;
-const roomIndex = 'parley:rooms';
-const roomsChannel = 'parley:rooms:changed';
-const marksOf = (userId: string) => `parley:read:${userId}`;
 
 type Written = [
   kind: Buffer,
@@ -73,7 +77,8 @@ export class RedisLog implements ChatLog {
   readonly #followers = new Followers();
   readonly #changes = new RoomChanges((roomIds) => this.#publishChanges(roomIds.join(' ')));
   readonly #lease: PodLease;
-  readonly #publish: string;
+  readonly #isCluster: boolean;
+  readonly #publish: 'SPUBLISH' | 'PUBLISH';
   readonly append: Step;
   /** Tells this pod's steps from others', and each from the one before. */
   readonly #writer = newEpoch();
@@ -86,7 +91,8 @@ export class RedisLog implements ChatLog {
   private constructor({ url, log }: RedisLogSettings) {
     const address = parseRedisUrl(url);
     this.#connection = createConnection(address);
-    this.#publish = address.kind === 'cluster' ? 'SPUBLISH' : 'PUBLISH';
+    this.#isCluster = address.kind === 'cluster';
+    this.#publish = this.#isCluster ? 'SPUBLISH' : 'PUBLISH';
     let away = false;
     this.#connection.on('error', (err: Error) => {
       if (!away) log.warn({ err: err.message }, 'redis.away');
@@ -100,11 +106,11 @@ export class RedisLog implements ChatLog {
       message: (channel, payload) => {
         if (channel === roomsChannel)
           this.#changes.tell(payload.length === 0 ? undefined : payload.toString().split(' '));
-        else this.#followers.tell(channel.slice(6, -6), unpackAnnouncement(payload));
+        else this.#followers.tell(roomOf(channel), unpackAnnouncement(payload));
       },
       uncertain: (channel) => {
         if (channel === roomsChannel) this.#changes.tell(undefined);
-        else this.#followers.tell(channel.slice(6, -6), { kind: 'uncertain' });
+        else this.#followers.tell(roomOf(channel), { kind: 'uncertain' });
       },
     });
     this.append = coalescing((...step) => this.#step(...step));
@@ -149,7 +155,7 @@ export class RedisLog implements ChatLog {
     const answer = await run<StepAnswer>(
       this.#connection,
       scripts.append,
-      [roomKey(roomId)],
+      this.#isCluster ? keysOfStep(roomId, this.#writer, drafts) : this.#keys(roomId),
       [
         this.#publish,
         recordVersion,
@@ -175,6 +181,11 @@ export class RedisLog implements ChatLog {
       default:
         return { kind: 'done', outcomes: this.#written(roomId, drafts, answer as Written) };
     }
+  }
+
+  /** Without a cluster all keys are in one place, and the first, from which the scripts know the others, is enough. */
+  #keys(roomId: string): string[] {
+    return this.#isCluster ? keysOf(roomId) : [roomKey(roomId)];
   }
 
   #epochUsed(epoch: string): void {
@@ -212,7 +223,7 @@ export class RedisLog implements ChatLog {
   }
 
   async #slice(roomId: string, limit: number, args: (string | number)[]): Promise<Slice> {
-    const answer = await run<SliceAnswer>(this.#connection, scripts.read, [roomKey(roomId)], args);
+    const answer = await run<SliceAnswer>(this.#connection, scripts.read, this.#keys(roomId), args);
     if (answer.length === 0) throw noRoom(roomId);
     const [epochBytes, sequence, lost, texts, notices] = answer;
     const epoch = epochBytes.toString('latin1');
@@ -228,7 +239,7 @@ export class RedisLog implements ChatLog {
     if (!found) return false;
     const [streamId, [, value]] = found;
     const args = [streamId, value, withBody(value, withoutContent)];
-    return (await run<number>(this.#connection, scripts.blank, [roomKey(roomId)], args)) === 1;
+    return (await run<number>(this.#connection, scripts.blank, this.#keys(roomId), args)) === 1;
   }
 
   async find(roomId: string, messageId: string): Promise<Entry | undefined> {
@@ -263,7 +274,7 @@ export class RedisLog implements ChatLog {
     };
     try {
       // Also when others follow: their subscription may not have been answered yet.
-      await this.#subscriptions.add(channel, this.#publish === 'SPUBLISH');
+      await this.#subscriptions.add(channel, this.#isCluster);
     } catch (error) {
       end();
       throw error;
@@ -285,21 +296,16 @@ export class RedisLog implements ChatLog {
     const { roomId, spec } = record;
     const wanted = { ...record, version: nextVersion(record, expected) };
     await this.#index(roomId);
-    const [written, there] = await run<[number, Buffer?]>(
-      this.#connection,
-      scripts.putRoom,
-      [roomKey(roomId)],
-      [
-        this.#publish,
-        expected,
-        JSON.stringify(wanted),
-        spec.maxMessages,
-        spec.maxAgeSeconds * 1000,
-        newEpoch(),
-        `${this.#writer} ${++this.#steps}`,
-        wanted.version,
-      ],
-    );
+    const [written, there] = await run<[number, Buffer?]>(this.#connection, scripts.putRoom, this.#keys(roomId), [
+      this.#publish,
+      expected,
+      JSON.stringify(wanted),
+      spec.maxMessages,
+      spec.maxAgeSeconds * 1000,
+      newEpoch(),
+      `${this.#writer} ${++this.#steps}`,
+      wanted.version,
+    ]);
     if (written === 0) {
       return { written: false, record: there?.length ? JSON.parse(String(there)) : undefined };
     }
@@ -315,7 +321,7 @@ export class RedisLog implements ChatLog {
 
   async deleteRoom(roomId: string, expected: number, keepHistory: boolean): Promise<boolean> {
     const args = [this.#publish, expected, keepHistory ? 1 : 0];
-    const deleted = await run<number>(this.#connection, scripts.deleteRoom, [roomKey(roomId)], args);
+    const deleted = await run<number>(this.#connection, scripts.deleteRoom, this.#keys(roomId), args);
     if (deleted === 0) return false;
     await this.#ask(() => this.#connection.zrem(roomIndex, roomId));
     // Somebody may have made it anew in between.
@@ -339,7 +345,7 @@ export class RedisLog implements ChatLog {
 
   async summaries(roomIds: string[]): Promise<RoomSummary[]> {
     const answers = await Promise.all(
-      roomIds.map((roomId) => run<SummaryAnswer>(this.#connection, scripts.summary, [roomKey(roomId)], [])),
+      roomIds.map((roomId) => run<SummaryAnswer>(this.#connection, scripts.summary, this.#keys(roomId), [])),
     );
     const summaries: RoomSummary[] = [];
     for (const answer of answers) {
@@ -375,12 +381,14 @@ export class RedisLog implements ChatLog {
   async enter(roomId: string, { userId, username }: Member, notice: Draft, capacity = -1) {
     const pod = await this.#lease.pod();
     await this.#noteRoom(pod, roomId);
-    const answer = await run<StepAnswer>(
-      this.#connection,
-      scripts.enter,
-      [roomKey(roomId)],
-      [this.#publish, pod, userId, username, capacity, packDraft(notice)],
-    );
+    const answer = await run<StepAnswer>(this.#connection, scripts.enter, this.#keys(roomId), [
+      this.#publish,
+      pod,
+      userId,
+      username,
+      capacity,
+      packDraft(notice),
+    ]);
     switch (answer[0].toString('latin1')) {
       case 'no-room':
         throw noRoom(roomId);
@@ -409,12 +417,11 @@ export class RedisLog implements ChatLog {
   }
 
   async #leave(roomId: string, pod: string, userIds: string[], notices: Draft[]): Promise<number> {
-    const [left, written] = await run<[number[], Written?]>(
-      this.#connection,
-      scripts.leave,
-      [roomKey(roomId)],
-      [this.#publish, pod, ...userIds.flatMap((userId, at) => [userId, packDraft(notices[at] as Draft)])],
-    );
+    const [left, written] = await run<[number[], Written?]>(this.#connection, scripts.leave, this.#keys(roomId), [
+      this.#publish,
+      pod,
+      ...userIds.flatMap((userId, at) => [userId, packDraft(notices[at] as Draft)]),
+    ]);
     if (written)
       this.#written(
         roomId,
@@ -490,7 +497,7 @@ export class RedisLog implements ChatLog {
         const dash = mark.lastIndexOf('-');
         const position = { epoch: mark.slice(0, dash), sequence: Number(mark.slice(dash + 1)) };
         const args = [position.epoch, position.sequence];
-        return [roomId, { position, unread: await run(this.#connection, scripts.unread, [roomKey(roomId)], args) }];
+        return [roomId, { position, unread: await run(this.#connection, scripts.unread, this.#keys(roomId), args) }];
       }),
     );
     return new Map(marks.filter((mark) => mark !== undefined));

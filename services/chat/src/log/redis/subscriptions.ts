@@ -11,6 +11,8 @@ import { slotOf } from './slots.ts';
 const heartbeatMs = 2_000;
 const patienceMs = 1_000;
 const checkSlotsMs = 1_000;
+/** Slots are moved many at a time. */
+const gatherMovedMs = 250;
 
 export interface SubscriptionEvents {
   message(channel: string, payload: Buffer): void;
@@ -24,6 +26,8 @@ interface Ear {
   channels: Set<string>;
   ready: PromiseWithResolvers<void>;
   isReady: boolean;
+  /** Runs when the server has taken channels from this connection, since their slots were moved. */
+  moved?: NodeJS.Timeout;
 }
 
 export class Subscriptions implements AsyncDisposable {
@@ -34,6 +38,7 @@ export class Subscriptions implements AsyncDisposable {
   /** Where each channel is heard. */
   readonly #channels = new Map<string, { ear: string; slot: number; sharded: boolean }>();
   readonly #timers: NodeJS.Timeout[] = [];
+  #isOver = false;
 
   constructor(address: RedisAddress, connection: Connection, events: SubscriptionEvents) {
     this.#address = address;
@@ -50,10 +55,11 @@ export class Subscriptions implements AsyncDisposable {
     this.#channels.set(channel, { ear: name, slot, sharded });
     const ear = this.#open(name);
     ear.channels.add(channel);
-    if (!ear.isReady) await withPatience(ear.ready.promise);
     try {
-      await this.#subscribe(ear, [channel]);
+      if (!ear.isReady) await withPatience(ear.ready.promise);
+      await (sharded ? ear.redis.ssubscribe(channel) : ear.redis.subscribe(channel));
     } catch (error) {
+      this.#misplaced(name, channel);
       throw translate(error);
     }
   }
@@ -97,6 +103,12 @@ export class Subscriptions implements AsyncDisposable {
     redis.on('error', () => {}); // 'close' follows.
     redis.on('messageBuffer', (channel: Buffer, payload: Buffer) => this.#events.message(channel.toString(), payload));
     redis.on('smessageBuffer', (channel: Buffer, payload: Buffer) => this.#events.message(channel.toString(), payload));
+    redis.on('moved', () => {
+      ear.moved ??= setTimeout(() => {
+        delete ear.moved;
+        void this.#relocate(name, ear);
+      }, gatherMovedMs).unref();
+    });
     redis.on('close', () => {
       if (ear.isReady) ear.ready = Promise.withResolvers();
       ear.isReady = false;
@@ -107,7 +119,8 @@ export class Subscriptions implements AsyncDisposable {
       try {
         const channels = [...ear.channels];
         if (again) {
-          for (let at = 0; at < channels.length; at += 500) await this.#subscribe(ear, channels.slice(at, at + 500));
+          for (let at = 0; at < channels.length; at += 500)
+            await this.#resubscribe(name, ear, channels.slice(at, at + 500));
         }
         ear.isReady = true;
         ear.ready.resolve();
@@ -120,12 +133,44 @@ export class Subscriptions implements AsyncDisposable {
     return ear;
   }
 
-  async #subscribe(ear: Ear, channels: string[]): Promise<void> {
+  async #resubscribe(name: string, ear: Ear, channels: string[]): Promise<void> {
+    const wanted = channels.filter((channel) => ear.channels.has(channel));
     const isSharded = (channel: string) => this.#channels.get(channel)?.sharded ?? false;
-    const plain = channels.filter((channel) => !isSharded(channel));
+    const plain = wanted.filter((channel) => !isSharded(channel));
     if (plain.length > 0) await ear.redis.subscribe(...plain);
     // Of one slot each: SSUBSCRIBE takes no channels of different ones.
-    await Promise.all(channels.filter(isSharded).map((channel) => ear.redis.ssubscribe(channel)));
+    await Promise.all(
+      wanted.filter(isSharded).map((channel) =>
+        ear.redis.ssubscribe(channel).catch((error: Error) => {
+          if (error.name !== 'ReplyError') throw error;
+          // The node is there and has the slot no more: nothing that others on this connection should suffer for.
+          this.#misplaced(name, channel);
+        }),
+      ),
+    );
+  }
+
+  /** It is heard nowhere now: in a cluster the next look at the slots places it. */
+  #misplaced(name: string, channel: string): void {
+    if (this.#address.kind !== 'cluster') return;
+    this.#ears.get(name)?.channels.delete(channel);
+    const known = this.#channels.get(channel);
+    if (known?.ear === name) this.#channels.set(channel, { ...known, ear: '' });
+  }
+
+  /**
+   * Asks for something in the slot of each channel: the cluster's answer says where that is now, sooner than its nodes' gossip.
+   * What is here after all, since its slot has come back, is subscribed to again.
+   */
+  async #relocate(name: string, ear: Ear): Promise<void> {
+    const bySlot = new Map([...ear.channels].map((channel) => [slotOf(channel), channel]));
+    await Promise.all([...bySlot.values()].map((channel) => this.#connection.exists(channel).catch(() => {})));
+    if (this.#isOver) return;
+    this.#followSlots();
+    const channels = [...ear.channels];
+    if (!ear.isReady || this.#ears.get(name) !== ear) return;
+    await this.#resubscribe(name, ear, channels).catch(() => ear.redis.disconnect(true));
+    for (const channel of channels) this.#events.uncertain(channel);
   }
 
   /** A silent connection is asked, so that a dead one is noticed (socketTimeout ends it). */
@@ -142,7 +187,8 @@ export class Subscriptions implements AsyncDisposable {
         this.#leave(known.ear, channel, known.sharded);
         this.add(channel, known.sharded).then(
           () => this.#events.uncertain(channel),
-          () => this.#channels.has(channel) && this.#channels.set(channel, { ...known, ear: '' }),
+          // As in #relocate, for the next look.
+          () => this.#connection.exists(channel).catch(() => {}),
         );
       } catch {
         // The cluster does not know; the next look may.
@@ -156,8 +202,12 @@ export class Subscriptions implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     for (const timer of this.#timers) clearInterval(timer);
-    for (const { redis } of this.#ears.values()) redis.disconnect();
+    for (const { redis, moved } of this.#ears.values()) {
+      clearTimeout(moved);
+      redis.disconnect();
+    }
     this.#ears.clear();
     this.#channels.clear();
   }
