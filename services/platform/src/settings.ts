@@ -33,7 +33,8 @@ export const serveSettings = {
   redisUrl: setting(
     'REDIS_URL',
     from.url('redis', 'rediss', 'redis+sentinel', 'redis+cluster'),
-    'Redis, Sentinel or Redis Cluster; absent: the chat log lives in the database',
+    'redis://host:port, redis+sentinel://host:port,…/master or redis+cluster://host:port,…; rediss:// or ?tls=true for TLS; ' +
+      'absent: the chat log lives in the database',
   ),
   auth: setting(
     'PARLEY_AUTH',
