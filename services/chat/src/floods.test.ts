@@ -1,0 +1,92 @@
+import { type ClientHttp2Session, connect, constants } from 'node:http2';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pgliteStore, type Store } from './testing/logs.ts';
+import { Reader } from './testing/reader.ts';
+import { type Pod, Rig } from './testing/rig.ts';
+import { Talker } from './testing/talker.ts';
+
+let store: Store;
+let rig: Rig;
+let pod: Pod;
+beforeAll(async () => {
+  store = await pgliteStore();
+  rig = await Rig.start();
+  const env = { PARLEY_CHAT_SENDS_PER_SECOND: '20', PARLEY_CHAT_JOINS_PER_SECOND: '10' };
+  pod = await rig.pod(await store.log(), 'a', { env });
+});
+afterAll(async () => {
+  await rig?.[Symbol.asyncDispose]();
+  await store?.[Symbol.asyncDispose]();
+});
+
+const guest = (name: string) => ({ room_id: 'general', user_id: name, username: name });
+const say = (name: string) => pod.chat.sendMessage({ ...guest(name), content: 'x' });
+const isTooMuch = { code: 'RESOURCE_EXHAUSTED', details: { retryAfterMs: expect.any(Number) } };
+
+function raw(): ClientHttp2Session {
+  const session = connect(`http://127.0.0.1:${pod.port}`);
+  session.on('error', () => undefined);
+  return session;
+}
+
+const request = (session: ClientHttp2Session) => {
+  const headers = { ':method': 'POST', ':path': '/chat.ChatService/Subscribe', 'content-type': 'application/grpc' };
+  return session.request({ ...headers, te: 'trailers' }).on('error', () => undefined);
+};
+
+test('a flood of sends is refused with when to try again, and others are heard', async () => {
+  const sends = await Promise.allSettled(Array.from({ length: 100 }, () => say('flooder')));
+  const refused = sends.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+  expect(refused.length).toBeGreaterThanOrEqual(50);
+  for (const error of refused) expect(error).toMatchObject(isTooMuch);
+  expect(await say('ann')).toMatchObject({ success: true });
+});
+
+test('a flood of sends on one stream is refused by their refs, and the stream goes on', async () => {
+  using flooder = new Talker(pod.chat.connect());
+  const frame = { send: { ...guest('talker'), content: 'x' } };
+  const answers = await Promise.all(Array.from({ length: 100 }, () => flooder.ask(frame)));
+  const refused = answers.flatMap(({ error }) => (error ? [error] : []));
+  expect(refused.length).toBeGreaterThanOrEqual(50);
+  for (const error of refused) {
+    expect(error.code).toBe('RESOURCE_EXHAUSTED');
+    expect(Number(error.retry_after_ms)).toBeGreaterThan(0);
+  }
+  await expect.poll(async () => (await flooder.ask(frame)).sent?.success).toBe(true);
+});
+
+test('a flood of joins is refused with when to try again, and others come in', async () => {
+  const joins = Array.from({ length: 60 }, () => Reader.ofJoin(pod.chat.joinRoom(guest('flooder'))));
+  await expect.poll(() => joins.filter(({ messages }) => messages.length > 0).length).toBeGreaterThanOrEqual(5);
+  const ended = joins.filter(({ messages }) => messages.length === 0);
+  expect(ended.length).toBeGreaterThanOrEqual(30);
+  using ann = Reader.ofSubscribe(pod.chat.subscribe(guest('ann')));
+  await expect.poll(() => ann.opened).toBeTruthy();
+  for (const join of ended) expect(await join.ended).toMatchObject(isTooMuch);
+  for (const join of joins) join.cancel();
+});
+
+test('a connection may have 1,000 streams open', async () => {
+  const session = raw();
+  const settings = await new Promise<{ maxConcurrentStreams?: number }>((told) => session.once('remoteSettings', told));
+  expect(settings.maxConcurrentStreams).toBe(1000);
+  session.destroy();
+});
+
+test('who opens and resets streams as fast as he can loses his connection, and others keep theirs', async () => {
+  using ann = Reader.ofSubscribe(pod.chat.subscribe(guest('bystander')));
+  await expect.poll(() => ann.opened).toBeTruthy();
+  const session = raw();
+  await new Promise((connected) => session.once('connect', connected));
+  let resets = 0;
+  for (; resets < 20_000 && !session.destroyed && !session.closed; resets++) {
+    request(session).close(constants.NGHTTP2_CANCEL);
+    // Or Node would take both back before they leave.
+    if (resets % 20 === 0) await turn();
+  }
+  expect(session.destroyed || session.closed).toBe(true);
+  session.destroy();
+  await expect.poll(() => say('ben')).toMatchObject({ success: true });
+  await expect.poll(() => ann.texts.length).toBeGreaterThan(0);
+});
