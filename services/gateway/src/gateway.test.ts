@@ -259,6 +259,11 @@ test('no path leads out of the page’s folder', async () => {
   }
 });
 
+test('the description is found with a slash behind it, too', async () => {
+  const { status, url } = await call('/docs/');
+  expect({ status, path: new URL(url).pathname }).toEqual({ status: 200, path: '/docs' });
+});
+
 test('nothing runs in the page but what we serve', async () => {
   for (const path of ['/', '/docs', '/v1/users', '/nothing']) {
     const { headers } = await call(path, { headers: { accept: 'text/html' } });

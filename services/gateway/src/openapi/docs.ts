@@ -14,6 +14,7 @@ export function serveDocs(app: FastifyInstance): void {
   app.get('/openapi.json', (_request, reply) =>
     reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(document),
   );
+  app.get('/docs/', (_request, reply) => reply.redirect('/docs', 308));
   for (const { url, file, type } of files) {
     const content = readFileSync(new URL(file, import.meta.url));
     app.get(url, (_request, reply) => reply.header('cache-control', 'no-cache').type(type).send(content));
