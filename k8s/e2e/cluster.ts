@@ -48,9 +48,19 @@ export async function helm(args: string[]): Promise<string> {
   return out;
 }
 export const tryHelm = (args: string[]) => run('helm', ['--kube-context', context, '-n', namespace, ...args]);
-/** Upgrades the release to other values, and waits until all of it is ready. */
-export const upgrade = (set: string) =>
-  helm(['upgrade', 'parley', chart, '-f', values, '--set', set, '--wait', '--timeout', '300s']);
+/** Upgrades the release to the tests' values, with these changed, and waits until all of it is ready. */
+export const upgrade = (...changed: string[]) =>
+  helm([
+    'upgrade',
+    'parley',
+    chart,
+    '-f',
+    values,
+    ...changed.flatMap((set) => ['--set', set]),
+    '--wait',
+    '--timeout',
+    '300s',
+  ]);
 
 /** Runs a command on the node of the control plane. */
 export async function controlPlane(args: string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { apply, chart, helm, http, json, kubectl, metric, podsOf, register, upgrade, values } from './cluster.ts';
+import { apply, http, json, kubectl, metric, podsOf, register, upgrade } from './cluster.ts';
 
 const weights = (stable: number, canary: number, rollout = '') => `
 apiVersion: parley.dev/v1alpha1
@@ -105,6 +105,6 @@ describe('weights as resources', () => {
     ]);
     expect(events).toMatch(/parley-chat .*Abort/);
     await kubectl(['delete', 'sw', 'parley-chat']);
-    await helm(['upgrade', 'parley', chart, '-f', values, '--wait', '--timeout', '300s']);
+    await upgrade();
   });
 });

@@ -1,3 +1,5 @@
+import type { VerdictOf } from '../runtime/index.ts';
+
 /**
  * Every reason that a ChatRoom's conditions can have, by condition and status. This is the list that users program
  * against: words are added, never changed.
@@ -39,9 +41,5 @@ export const REASONS = {
   },
 } as const;
 
-type Conditions = typeof REASONS;
-
-/** What a condition can say: a status, with a reason that is listed for it. */
-export type Verdict<Type extends keyof Conditions> = {
-  [Status in keyof Conditions[Type]]: { status: Status; reason: keyof Conditions[Type][Status]; message: string };
-}[keyof Conditions[Type]];
+/** What a condition can say. */
+export type Verdict<Type extends keyof typeof REASONS> = VerdictOf<typeof REASONS, Type>;

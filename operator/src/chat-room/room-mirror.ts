@@ -1,5 +1,5 @@
 import type { Room__Output } from '@parley/proto/chat/Room';
-import { Backoff, type Logger, monotonicMs, pause } from '../runtime/index.ts';
+import { Backoff, failureLevel, type Logger, monotonicMs, pause } from '../runtime/index.ts';
 import type { RoomAdmin } from './chat.ts';
 import type { Observed, SeenRoom } from './plan.ts';
 
@@ -70,8 +70,8 @@ export class RoomMirror {
       } catch (error) {
         this.#error = error;
         const { failures } = backoff;
-        const level = (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
-        if (!signal.aborted) this.#options.log[level]({ failures, error: String(error) }, 'rooms.watch_ended');
+        if (!signal.aborted)
+          this.#options.log[failureLevel(failures)]({ failures, error: String(error) }, 'rooms.watch_ended');
       }
       this.#lost();
       await pause(backoff.next(), signal);

@@ -12,6 +12,14 @@ export interface Condition {
 
 export type Finding = Omit<Condition, 'lastTransitionTime'>;
 
+/** A list of reasons with their meanings, by condition and status. */
+type Reasons = Record<string, Partial<Record<Condition['status'], Record<string, string>>>>;
+
+/** What a condition can say by such a list: a status, with a reason that is listed for it. */
+export type VerdictOf<List extends Reasons, Type extends keyof List> = {
+  [Status in keyof List[Type]]: { status: Status; reason: keyof List[Type][Status]; message: string };
+}[keyof List[Type]];
+
 /**
  * The conditions after these findings, in the findings' order. A condition whose status is as before keeps its
  * lastTransitionTime, so that finding the same again is no change.

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { isApiError } from './api-error.ts';
-import { type Logger, silent } from './log.ts';
+import { failureLevel, type Logger, silent } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { monotonicMs } from './timing.ts';
 import type { WorkQueue } from './workqueue.ts';
@@ -83,9 +83,7 @@ function retry(
   if (final) metrics?.terminalErrors.inc({ controller: name });
   else queue.addRateLimited(key);
   const failures = queue.failures(key);
-  // Once in full, then at each doubling: an outage of an hour is not a log of 10,000 lines per room.
   // A conflict is how it should be: the object has changed, and the retry sees it as it is.
-  const loud = (failures & (failures - 1)) === 0 && !isApiError(error, 409);
-  const level = loud ? 'warn' : 'debug';
+  const level = isApiError(error, 409) ? 'debug' : failureLevel(failures);
   log[level]({ controller: name, key, failures, final, error: String(error) }, 'reconcile.failed');
 }

@@ -1,13 +1,21 @@
 export { ApiError, isApiError } from './api-error.ts';
 export { apply, holds, type Wanted } from './apply.ts';
 export { type ApiCall, ApiClient, type ApiClientOptions } from './client.ts';
-export { type Condition, type Finding, findCondition, kubeTime, ownStatus, setConditions } from './conditions.ts';
+export {
+  type Condition,
+  type Finding,
+  findCondition,
+  kubeTime,
+  ownStatus,
+  setConditions,
+  type VerdictOf,
+} from './conditions.ts';
 export { Connection } from './connection.ts';
 export { type ControllerOptions, type Reconcile, type Result, runController, TerminalError } from './controller.ts';
 export { EVENTS, EventRecorder, type EventText } from './events.ts';
 export { setFinalizer } from './finalizer.ts';
 export { type ElectionOptions, LEASES, LeadershipLost, runElected, seizeLease, type Term } from './leader.ts';
-export { type Logger, silent } from './log.ts';
+export { failureLevel, type Logger, silent } from './log.ts';
 export { createMetrics, type Metrics, type QueueGauges } from './metrics.ts';
 export { RetryLimiter, type RetryOptions, TokenBucket } from './rate-limit.ts';
 export { type ChangeHandler, Reflector, type ReflectorOptions } from './reflector.ts';

@@ -1,6 +1,6 @@
 import { isApiError } from './api-error.ts';
 import type { ApiClient } from './client.ts';
-import { type Logger, silent } from './log.ts';
+import { failureLevel, type Logger, silent } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { collectionPath, objectPath, type ResourceType } from './resource.ts';
 import { monotonicMs, pause } from './timing.ts';
@@ -145,7 +145,7 @@ class Election {
         // A conflict means that another was faster; anything else that nobody leads, for want of a server or of a right.
         const rival = isApiError(error, 409);
         if (!rival) failures += 1;
-        const level = !rival && (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
+        const level = rival ? 'debug' : failureLevel(failures);
         if (!signal.aborted) this.#log[level]({ failures, error: String(error) }, 'lease.not_acquired');
       }
       await pause(waitMs, signal);

@@ -6,5 +6,13 @@ export interface Logger {
   error(fields: object, event: string): void;
 }
 
+/**
+ * How loudly one failure of several in a row is told: in full at first and at each doubling. An outage of ten minutes is
+ * eight lines, not two hundred.
+ */
+export function failureLevel(failures: number): 'warn' | 'debug' {
+  return (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
+}
+
 /** Says nothing. */
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };

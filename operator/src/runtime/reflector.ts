@@ -1,6 +1,6 @@
 import { ApiError, isApiError } from './api-error.ts';
 import type { ApiClient } from './client.ts';
-import { type Logger, silent } from './log.ts';
+import { failureLevel, type Logger, silent } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { collectionPath, type KubeObject, keyOf, type ResourceType } from './resource.ts';
 import { type Change, type IndexFunction, Store } from './store.ts';
@@ -106,10 +106,11 @@ export class Reflector<T extends KubeObject> {
         else if (isRefusal(error) && this.#backoff.failures >= REFUSALS - 1) this.#listAgain('error');
         // At once, unless the last list is this fresh: a server that answers everything with 410 is not hammered.
         const waitMs = gone && monotonicMs() - this.#listedMs > 3_000 ? 0 : this.#backoff.next();
-        // In full at first and at each doubling: an outage of ten minutes is eight lines, not two hundred.
         const { failures } = this.#backoff;
-        const level = (failures & (failures - 1)) === 0 ? 'warn' : 'debug';
-        this.#log[level]({ resource: resource.plural, gone, failures, error: String(error) }, 'watch.failed');
+        this.#log[failureLevel(failures)](
+          { resource: resource.plural, gone, failures, error: String(error) },
+          'watch.failed',
+        );
         await pause(waitMs, signal);
       }
     }

@@ -32,6 +32,8 @@ export interface RedisServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again on the same port with the same data; resolves when it answers. */
   restart(): Promise<void>;
+  /** One after the other. */
+  crash(): Promise<void>;
 }
 
 /** @throws Error that names the command that installs it, where redis-server is missing. */
@@ -106,6 +108,11 @@ class Server implements RedisServer {
     const gone = once(server, 'exit');
     server.kill('SIGKILL');
     await gone;
+  }
+
+  async crash() {
+    await this.kill();
+    await this.restart();
   }
 
   async [Symbol.asyncDispose]() {

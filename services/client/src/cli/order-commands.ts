@@ -3,6 +3,7 @@ import { moneyText } from '../money.ts';
 import { randomKey } from '../random-key.ts';
 import type { Order } from '../wire.ts';
 import type { AddCommand } from './commands.ts';
+import { everyPage } from './every-page.ts';
 import { CommandError, command, exitCodes } from './exit.ts';
 import { persist } from './persist.ts';
 import { harmless, printJson, table } from './print.ts';
@@ -56,13 +57,8 @@ async function products(options: Options): Promise<void> {
 
 async function list(options: Options): Promise<void> {
   const { api } = await visit(options);
-  const orders: Order[] = [];
-  let token = '';
-  do {
-    const page = await api.orders.list(token, 200);
-    orders.push(...page.orders);
-    token = page.next_page_token;
-  } while (token);
+  const pages = await everyPage((token) => api.orders.list(token, 200));
+  const orders = pages.flatMap(({ orders }) => orders);
   if (options.json) printJson(orders);
   else process.stdout.write(table(['ORDER', 'STATE', 'TOTAL', 'MADE', ''], orders.map(row)));
 }

@@ -1,6 +1,7 @@
 import { text as readAll } from 'node:stream/consumers';
 import { randomKey } from '../random-key.ts';
 import type { AddCommand } from './commands.ts';
+import { everyPage } from './every-page.ts';
 import { CommandError, command } from './exit.ts';
 import { persist } from './persist.ts';
 import { printJson, table } from './print.ts';
@@ -26,13 +27,8 @@ export function addRoomCommands(add: AddCommand): void {
 
 async function rooms(options: { url?: string; json?: boolean }): Promise<void> {
   const { api } = await visit(options);
-  const all = [];
-  let token = '';
-  do {
-    const page = await api.rooms.list(token);
-    all.push(...page.rooms);
-    token = page.next_page_token;
-  } while (token);
+  const pages = await everyPage((token) => api.rooms.list(token));
+  const all = pages.flatMap(({ rooms }) => rooms);
   if (options.json) {
     printJson(all);
     return;
