@@ -39,7 +39,10 @@ export class Platform {
       PARLEY_GRPC_PORT: '0',
       PARLEY_METRICS_PORT: '0',
     };
-    const child = spawn(process.execPath, [main, 'serve', 'all'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--liftoff-only', main, 'serve', 'all'], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#process = child;
     let output = '';
     const started = new Promise<void>((resolve, reject) => {

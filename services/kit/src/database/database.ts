@@ -1,8 +1,8 @@
 /** One way to a database for every service: `pg` where DATABASE_URL is set, PGlite in the data folder else. Same SQL, same types. */
-import { PGlite } from '@electric-sql/pglite';
 import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import type { Logger } from '../log.ts';
+import { openEmbedded } from './embedded.ts';
 import { GuardedDialect } from './guarded-dialect.ts';
 import { impatientClient } from './impatient-client.ts';
 
@@ -43,10 +43,7 @@ export class Database implements AsyncDisposable {
     log,
   }: DatabaseSettings): Promise<Database> {
     if (url === undefined) {
-      const pglite = await PGlite.create({
-        ...(directory ? { dataDir: directory } : {}),
-        parsers: { [pg.types.builtins.INT8]: String },
-      });
+      const pglite = await openEmbedded(directory);
       return new Database(
         new Kysely({ dialect: new GuardedDialect(new PGliteDialect({ pglite: pglite as never })) }),
         undefined,
