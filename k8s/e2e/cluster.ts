@@ -16,6 +16,7 @@ export const namespace = 'parley';
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const chart = `${root}charts/parley`;
 export const values = `${root}k8s/e2e/values.yaml`;
+export const watchers = `${root}k8s/e2e/watchers.yaml`;
 
 export interface Ran {
   code: number;
@@ -93,11 +94,18 @@ export interface Answer {
 }
 
 /** One request to the gateway from outside; status 0 where there was no answer. */
-export async function http(method: string, path: string, body?: object, token?: string): Promise<Answer> {
+export async function http(
+  method: string,
+  path: string,
+  body?: object,
+  token?: string,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   try {
     const response = await fetch(new URL(path, url), {
       method,
       headers: {
+        ...headers,
         ...(body && { 'content-type': 'application/json' }),
         ...(token && { authorization: `Bearer ${token}` }),
       },

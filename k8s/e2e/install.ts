@@ -13,6 +13,7 @@ import {
   tryHelm,
   tryKubectl,
   values,
+  watchers,
 } from './cluster.ts';
 
 describe('install', () => {
@@ -60,7 +61,8 @@ describe('install', () => {
     );
   });
 
-  test('helm test', async () => {
+  test('helm test, while those who watch the release start', async () => {
+    await kubectl(['apply', '-f', watchers]);
     expect(await helm(['test', 'parley', '--timeout', '300s'])).toContain('Phase:          Succeeded');
   });
 

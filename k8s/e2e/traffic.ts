@@ -1,7 +1,11 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
 /** Callers that never stop, and what became of their calls; a listener who is moved from pod to pod. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@parley/client';
 import { http, url } from './cluster.ts';
+
+/** Of a caller, before he reads and speaks again. */
+const pauseMs = 150;
 
 export interface Traffic {
   /** Calls so far. */
@@ -13,7 +17,10 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
-/** Reads users and rooms, and says things with a key each, until it is stopped. `retry`: a failed send is sent again with its key. */
+/**
+ * Reads users and rooms, and says things with a key each, until it is stopped; at a pace that leaves the pods something
+ * to start with. `retry`: a failed send is sent again with its key.
+ */
 export function traffic(room: string, token: string, callers = 4, retry = false): Traffic {
   let stopped = false;
   let calls = 0;
@@ -28,6 +35,7 @@ export function traffic(room: string, token: string, callers = 4, retry = false)
   };
   const caller = async (number: number) => {
     for (let i = 0; !stopped; i++) {
+      await sleep(pauseMs);
       note('users', await http('GET', '/v1/users?page_size=1', undefined, token));
       note('room', await http('GET', `/v1/rooms/${room}`, undefined, token));
       const content = `${number}-${i}`;

@@ -6,7 +6,8 @@ export default defineConfig({
     include: ['all.e2e.ts'],
     // Limits for a machine that does other things meanwhile: what is waited for takes seconds.
     testTimeout: 400_000,
-    expect: { poll: { timeout: 60_000 } },
+    // Each look is a program's run, kubectl's.
+    expect: { poll: { timeout: 60_000, interval: 250 } },
     hookTimeout: 300_000,
     // Each test builds on what the one before has left in the cluster.
     sequence: { concurrent: false },

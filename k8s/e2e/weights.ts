@@ -1,5 +1,6 @@
+import type { RpcClient } from '@parley/kit';
 import { describe, expect, test } from 'vitest';
-import { apply, http, json, kubectl, metric, podsOf, register, upgrade } from './cluster.ts';
+import { apply, channel, http, json, kubectl, metric, podsOf, register, upgrade } from './cluster.ts';
 
 const weights = (stable: number, canary: number, rollout = '') => `
 apiVersion: parley.dev/v1alpha1
@@ -14,8 +15,8 @@ spec:
     - {service: parley-chat-canary, weight: ${canary}}
 ${rollout}`;
 
-/** What share of so many calls came to the canary. */
-async function canaryShare(calls: number, token: string): Promise<number> {
+/** What share of so many calls over one channel came to the canary. */
+async function canaryShare(calls: number, chat: RpcClient<'chat.ChatService'>): Promise<number> {
   const handled = async (track: string) => {
     const counts = await Promise.all(
       (await podsOf('chat', track)).map((pod) =>
@@ -25,14 +26,8 @@ async function canaryShare(calls: number, token: string): Promise<number> {
     return counts.reduce((sum, count) => sum + count, 0);
   };
   const before = { stable: await handled('stable'), canary: await handled('canary') };
-  const failed: number[] = [];
-  for (let sent = 0; sent < calls; sent += 10) {
-    const answers = await Promise.all(
-      Array.from({ length: 10 }, () => http('GET', '/v1/rooms?page_size=1', undefined, token)),
-    );
-    failed.push(...answers.map(({ status }) => status).filter((status) => status !== 200));
-  }
-  expect(failed).toEqual([]);
+  for (let sent = 0; sent < calls; sent += 20)
+    await Promise.all(Array.from({ length: 20 }, () => chat.listRooms({ page_size: 1 })));
   const after = {
     stable: (await handled('stable')) - before.stable,
     canary: (await handled('canary')) - before.canary,
@@ -45,23 +40,25 @@ describe('weights as resources', () => {
   test('a canary gets 10 in 100, then 50 in 100, with no failed call', async () => {
     await upgrade('chat.canary.enabled=true');
     const { token } = await register();
+    using gateway = channel(() => token);
+    const chat = gateway.client('chat.ChatService');
     await apply(weights(90, 10));
     const effective = async () =>
       (await json(['get', 'sw', 'parley-chat'])).status?.effective?.map(({ weight }: { weight: number }) => weight);
     await expect.poll(effective, { timeout: 30_000 }).toEqual([90, 10]);
     // The gateway's channel has heard of it once a share says so.
-    await expect.poll(() => canaryShare(100, token), { timeout: 30_000 }).toBeCloseTo(0.1, 1);
-    const share = await canaryShare(10_000, token);
+    await expect.poll(() => canaryShare(100, chat), { timeout: 30_000 }).toBeCloseTo(0.1, 1);
+    const share = await canaryShare(10_000, chat);
     console.log(`90/10 over 10,000 calls: ${(share * 100).toFixed(2)} % came to the canary`);
     expect(Math.abs(share - 0.1)).toBeLessThanOrEqual(0.01);
     await apply(weights(50, 50));
     const changed = performance.now();
-    await expect.poll(() => canaryShare(40, token), { timeout: 30_000, interval: 0 }).toBeCloseTo(0.5, 1);
+    await expect.poll(() => canaryShare(40, chat), { timeout: 30_000, interval: 0 }).toBeCloseTo(0.5, 1);
     // An upper bound: looking takes most of it.
     console.log(
       `50/50 was there within ${((performance.now() - changed) / 1000).toFixed(1)} s of the change, with the looking`,
     );
-    const half = await canaryShare(1000, token);
+    const half = await canaryShare(1000, chat);
     console.log(`50/50 over 1,000 calls: ${(half * 100).toFixed(2)} %`);
     expect(Math.abs(half - 0.5)).toBeLessThanOrEqual(0.01);
   });
