@@ -15,6 +15,15 @@ class SignInServer {
   expiresIn = 900;
   user = { id: '7', username: 'ann' };
 
+  readonly #held = new Map<string, Promise<void>>();
+
+  /** Answers nothing on this path until what it returns is called. */
+  hold(path: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held.set(path, promise);
+    return resolve;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
@@ -22,6 +31,7 @@ class SignInServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url!;
     this.asked.push(path);
+    await this.#held.get(path);
     const body = request.method === 'POST' ? ((await json(request)) as Record<string, string>) : {};
     const problem = (status: number, code: string, headers = {}) =>
       response
@@ -115,6 +125,25 @@ test('whoever else signs in in the same browser takes the cookie, and nobody goe
     message: 'bob has signed in in this browser: sign in again',
   });
   expect(await keep.load()).toBeUndefined();
+});
+
+test('a trade that is under way takes nothing from who signs in meanwhile', async () => {
+  const keep = new Keep();
+  const session = new Session(server.url, keep);
+  await session.login('ann', 'secret');
+  server.refreshToken = 'ended elsewhere';
+  const answer = server.hold('/v1/auth/refresh');
+  const refused = expect(session.credential(true)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  await expect.poll(() => server.asked).toContain('/v1/auth/refresh');
+  server.user = { id: '8', username: 'bob' };
+  const bob = session.login('bob', 'secret');
+  // As long as another request takes, his waits.
+  await createApi(server.url, async () => '').orders.get('1');
+  answer();
+  await refused;
+  await bob;
+  expect(keep.tokens?.user.username).toBe('bob');
+  expect(server.asked).toEqual(['/v1/auth/login', '/v1/auth/refresh', '/v1/orders/1', '/v1/auth/login']);
 });
 
 test('in a page no script ever holds the refresh token', async () => {

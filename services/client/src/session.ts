@@ -14,8 +14,8 @@ export interface Tokens {
 }
 
 /**
- * Where tokens are kept between uses. A refresh token works once, so whoever shares a keep must not refresh at the
- * same time: `exclusive` runs one at a time among all of them.
+ * Where tokens are kept between uses. A refresh token works once, and the answer that comes last says whose the cookie
+ * is: whoever shares a keep signs in, refreshes and logs out one at a time, by `exclusive`.
  */
 export interface TokenKeep {
   load(): Promise<Tokens | undefined>;
@@ -58,14 +58,16 @@ export class Session {
     return this.#begin('/v1/auth/login', { username, password });
   }
 
-  async logout(): Promise<void> {
-    const tokens = await this.#keep.load();
-    await this.#keep.save(undefined);
-    await call(this.#origin, {
-      method: 'POST',
-      path: '/v1/auth/logout',
-      body: { refresh_token: tokens?.refreshToken ?? '' },
-      ...(tokens ? { token: tokens.accessToken } : {}),
+  logout(): Promise<void> {
+    return this.#keep.exclusive(async () => {
+      const tokens = await this.#keep.load();
+      await this.#keep.save(undefined);
+      await call(this.#origin, {
+        method: 'POST',
+        path: '/v1/auth/logout',
+        body: { refresh_token: tokens?.refreshToken ?? '' },
+        ...(tokens ? { token: tokens.accessToken } : {}),
+      });
     });
   }
 
@@ -114,8 +116,10 @@ export class Session {
   }
 
   async #begin(path: string, body: unknown): Promise<User> {
-    const answer = await call<SessionAnswer>(this.#origin, { method: 'POST', path, body });
-    return (await this.#save(answer)).user;
+    const { user } = await this.#keep.exclusive(async () =>
+      this.#save(await call<SessionAnswer>(this.#origin, { method: 'POST', path, body })),
+    );
+    return user;
   }
 
   async #save(answer: SessionAnswer): Promise<Tokens> {

@@ -24,6 +24,7 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
   let browser: Browser;
   let home: string;
   const terminals: Terminal[] = [];
+  const names = new Map<string, number>();
 
   beforeAll(async () => {
     // Built as it is shipped: the test runner's NODE_ENV would make it a development build.
@@ -48,8 +49,11 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     return terminal;
   }
 
+  /** Somebody of that name, or, where a test is tried again, of one like it. */
   async function registered(name: string): Promise<Person> {
-    const person = await Person.arrive(browser, platform.url, name);
+    const taken = (names.get(name) ?? 0) + 1;
+    names.set(name, taken);
+    const person = await Person.arrive(browser, platform.url, taken === 1 ? name : `${name}${taken}`);
     await person.register();
     return person;
   }
@@ -207,8 +211,9 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
       .toBe('You logged out in another tab.');
 
     await hal.page.getByTestId('mode-register').click();
-    await hal.page.getByTestId('username').fill('ida');
-    await hal.page.getByTestId('email').fill('ida@example.org');
+    const ida = hal.name.replace('hal', 'ida');
+    await hal.page.getByTestId('username').fill(ida);
+    await hal.page.getByTestId('email').fill(`${ida}@example.org`);
     await hal.page.getByTestId('password').fill('correct horse of ida');
     await hal.page.getByTestId('submit').click();
     await hal.isConnected();
