@@ -17,6 +17,8 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     hookTimeout: 120_000,
     pool: 'forks',
+    // One process for many files: what they import is loaded once, and nothing in it is changed by a test.
+    isolate: false,
     // PGlite has one function that V8 optimizes for two seconds, and no test lives long enough to earn that back.
     execArgv: ['--liftoff-only'],
     // What V8 made of a package is there for the next test's process.

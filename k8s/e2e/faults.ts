@@ -3,7 +3,8 @@ import { apply, chart, controlPlane, helm, http, kubectl, podsOf, register, room
 import { contents, traffic } from './traffic.ts';
 
 describe('faults', () => {
-  test('a pod of chat is killed three times under load: nothing acknowledged is lost or repeated', async () => {
+  // These two at once: they are two releases, and mostly wait.
+  test.concurrent('a pod of chat is killed three times under load: nothing acknowledged is lost or repeated', async () => {
     const { token } = await register();
     await apply(room('killed', 'retention: {maxMessages: 20000}'));
     await expect.poll(async () => (await http('GET', '/v1/rooms/killed', undefined, token)).status).toBe(200);
@@ -23,6 +24,32 @@ describe('faults', () => {
     console.log(
       `3 pods killed: ${load.acknowledged.length} acknowledged, all kept once; ${load.failures.length} of ${load.calls} calls failed meanwhile`,
     );
+  });
+
+  test.concurrent('a missing Secret, and then a wrong password in it, is told by the pod, which does not crash again and again', async () => {
+    const off = ['order', 'payment', 'gateway', 'chat'].flatMap((name) => ['--set', `${name}.replicas=0`]);
+    const given = [
+      '--set',
+      'image.tag=e2e,crds.enabled=false,operator.enabled=false,redis.enabled=false,postgresql.existingSecret=database,user.replicas=1',
+      ...off,
+    ];
+    await helm(['install', 'broken', chart, ...given]);
+    const user = 'app.kubernetes.io/instance=broken,app.kubernetes.io/component=user';
+    const migrate = (path: string) =>
+      kubectl(['get', 'pods', '-l', user, '-o', `jsonpath={.items[0].status.initContainerStatuses[0].${path}}`]);
+    await expect
+      .poll(() => migrate('state.waiting.message'), { timeout: 60_000 })
+      .toContain('secret "database" not found');
+
+    // The pod goes on by itself once the Secret is there.
+    const url = 'postgres://parley:wrong@parley-postgresql:5432/parley';
+    await kubectl(['create', 'secret', 'generic', 'database', `--from-literal=url=${url}`]);
+    await expect
+      .poll(async () => (await tryKubectl(['logs', '-l', user, '-c', 'migrate'])).out, { timeout: 60_000 })
+      .toMatch(/DATABASE_URL.*password authentication failed/);
+    expect(Number(await migrate('restartCount'))).toBe(0);
+    await helm(['uninstall', 'broken', '--wait', '--timeout', '90s']);
+    await kubectl(['delete', 'secret', 'database']);
   });
 
   test('Redis is killed: sending goes on when it is back, and what was acknowledged is there', async () => {
@@ -57,31 +84,5 @@ describe('faults', () => {
     await expect
       .poll(() => kubectl(['get', 'nodes', '-o', 'name']).catch(() => ''), { timeout: 60_000 })
       .toContain('worker');
-  });
-
-  test('a missing Secret, and then a wrong password in it, is told by the pod, which does not crash again and again', async () => {
-    const off = ['order', 'payment', 'gateway', 'chat'].flatMap((name) => ['--set', `${name}.replicas=0`]);
-    const given = [
-      '--set',
-      'image.tag=e2e,crds.enabled=false,operator.enabled=false,redis.enabled=false,postgresql.existingSecret=database,user.replicas=1',
-      ...off,
-    ];
-    await helm(['install', 'broken', chart, ...given]);
-    const user = 'app.kubernetes.io/instance=broken,app.kubernetes.io/component=user';
-    const migrate = (path: string) =>
-      kubectl(['get', 'pods', '-l', user, '-o', `jsonpath={.items[0].status.initContainerStatuses[0].${path}}`]);
-    await expect
-      .poll(() => migrate('state.waiting.message'), { timeout: 60_000 })
-      .toContain('secret "database" not found');
-
-    // The pod goes on by itself once the Secret is there.
-    const url = 'postgres://parley:wrong@parley-postgresql:5432/parley';
-    await kubectl(['create', 'secret', 'generic', 'database', `--from-literal=url=${url}`]);
-    await expect
-      .poll(async () => (await tryKubectl(['logs', '-l', user, '-c', 'migrate'])).out, { timeout: 60_000 })
-      .toMatch(/DATABASE_URL.*password authentication failed/);
-    expect(Number(await migrate('restartCount'))).toBe(0);
-    await helm(['uninstall', 'broken', '--wait', '--timeout', '90s']);
-    await kubectl(['delete', 'secret', 'database']);
   });
 });

@@ -63,16 +63,20 @@ async function service(name: string, endpoints: number): Promise<void> {
   await ready(name, endpoints);
 }
 async function ready(name: string, endpoints: number): Promise<void> {
-  const body = {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name, labels: { 'kubernetes.io/service-name': name } },
-    addressType: 'IPv4',
+  const pods = {
     ports: [{ name: 'grpc', port: 50051 }],
     endpoints: Array.from({ length: 2 }, (_, i) => ({
       addresses: [`10.0.0.${i + 1}`],
       conditions: { ready: i < endpoints },
     })),
+  };
+  const body = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name, labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    // Of a Service without pods the slice says nothing: both are null then.
+    ...(endpoints > 0 ? pods : {}),
   };
   const path = `/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/${name}?fieldManager=test&force=true`;
   const answer = await cluster.api.request('PATCH', path, { body, contentType: 'application/apply-patch+yaml' });

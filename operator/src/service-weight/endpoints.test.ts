@@ -21,6 +21,7 @@ test.each<[string, EndpointSlice[], number]>([
   ['the same address in two slices', [slice([at('10.0.0.1')]), slice([at('10.0.0.1'), at('10.0.0.2')])], 2],
   ['a slice without the port', [slice([at('10.0.0.1')], { name: 'http', port: 8080 })], 0],
   ['no endpoints at all', [{ metadata: { name: 'slice' }, ports: [{ name: 'grpc' }] }], 0],
+  ['the slice of a Service without pods', [{ metadata: { name: 'slice' }, endpoints: null, ports: null }], 0],
 ])('%s', (_, slices, expected) => {
   expect(readyEndpoints(slices, 'grpc')).toBe(expected);
 });

@@ -21,8 +21,9 @@ export const SERVICES: ResourceType = {
 export const SERVICE_LABEL = 'kubernetes.io/service-name';
 
 export interface EndpointSlice extends KubeObject {
-  endpoints?: { addresses: string[]; conditions?: { ready?: boolean; terminating?: boolean } }[];
-  ports?: { name?: string; port?: number }[];
+  /** Null, as are the ports, where the Service has no pods. */
+  endpoints?: { addresses: string[]; conditions?: { ready?: boolean; terminating?: boolean } }[] | null;
+  ports?: { name?: string; port?: number }[] | null;
 }
 
 export interface Service extends KubeObject {
@@ -36,9 +37,9 @@ export interface Service extends KubeObject {
  */
 export function readyEndpoints(slices: readonly EndpointSlice[], port: string): number {
   const ready = new Set<string>();
-  for (const { endpoints = [], ports = [] } of slices) {
-    if (!ports.some(({ name, port: number }) => name === port || String(number) === port)) continue;
-    for (const { addresses, conditions } of endpoints) {
+  for (const { endpoints, ports } of slices) {
+    if (!ports?.some(({ name, port: number }) => name === port || String(number) === port)) continue;
+    for (const { addresses, conditions } of endpoints ?? []) {
       if (addresses[0] && (conditions?.ready ?? true) && !conditions?.terminating) ready.add(addresses[0]);
     }
   }

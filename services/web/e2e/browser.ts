@@ -41,7 +41,7 @@ export class Person {
   }
 
   static async arrive(browser: Browser, url: string, name: string): Promise<Person> {
-    const context = await browser.newContext();
+    const context = await browser.newContext({ reducedMotion: 'reduce' });
     const person = new Person(await context.newPage(), name);
     await person.page.goto(url);
     return person;
