@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RpcClient } from '@parley/kit';
 import { describe, expect, test } from 'vitest';
-import { apply, channel, http, json, kubectl, metric, podsOf, register, upgrade } from './cluster.ts';
+import { apply, channel, controlPlane, http, json, kubectl, metric, podsOf, register, upgrade } from './cluster.ts';
+import { traffic } from './traffic.ts';
 
 const weights = (stable: number, canary: number, rollout = '') => `
 apiVersion: parley.dev/v1alpha1
@@ -15,8 +17,15 @@ spec:
     - {service: parley-chat-canary, weight: ${canary}}
 ${rollout}`;
 
-/** What share of so many calls over one channel came to the canary. */
-async function canaryShare(calls: number, chat: RpcClient<'chat.ChatService'>): Promise<number> {
+/** So many calls to chat over one channel, 20 at once. @returns how many there were */
+async function call(chat: RpcClient<'chat.ChatService'>, calls: number): Promise<number> {
+  for (let sent = 0; sent < calls; sent += 20)
+    await Promise.all(Array.from({ length: 20 }, () => chat.listRooms({ page_size: 1 })));
+  return calls;
+}
+
+/** What share of these calls came to the canary. */
+async function canaryShare(calls: () => Promise<number>): Promise<number> {
   const handled = async (track: string) => {
     const counts = await Promise.all(
       (await podsOf('chat', track)).map((pod) =>
@@ -26,41 +35,64 @@ async function canaryShare(calls: number, chat: RpcClient<'chat.ChatService'>): 
     return counts.reduce((sum, count) => sum + count, 0);
   };
   const before = { stable: await handled('stable'), canary: await handled('canary') };
-  for (let sent = 0; sent < calls; sent += 20)
-    await Promise.all(Array.from({ length: 20 }, () => chat.listRooms({ page_size: 1 })));
+  const sent = await calls();
   const after = {
     stable: (await handled('stable')) - before.stable,
     canary: (await handled('canary')) - before.canary,
   };
-  expect(after.stable + after.canary).toBe(calls);
-  return after.canary / calls;
+  expect(after.stable + after.canary).toBe(sent);
+  return after.canary / sent;
+}
+
+/** Does this while the API server stands still, for 40 s. */
+async function withoutApiServer<Result>(work: () => Promise<Result>): Promise<Result> {
+  await controlPlane(['pkill', '-STOP', 'kube-apiserver']);
+  // Less than the 50 s after which nodes that cannot report are taken for dead; discovery's own tests have the minutes.
+  const back = sleep(40_000).then(() => controlPlane(['pkill', '-CONT', 'kube-apiserver']));
+  try {
+    return await work();
+  } finally {
+    await back;
+    await expect
+      .poll(() => kubectl(['get', 'nodes', '-o', 'name']).catch(() => ''), { timeout: 60_000 })
+      .toContain('worker');
+  }
 }
 
 describe('weights as resources', () => {
-  test('a canary gets 10 in 100, then 50 in 100, with no failed call', async () => {
+  test('a canary gets 10 in 100, then 50, then 10 again, also while the API server stands still; no call fails', async () => {
     await upgrade('chat.canary.enabled=true');
     const { token } = await register();
     using gateway = channel(() => token);
     const chat = gateway.client('chat.ChatService');
-    await apply(weights(90, 10));
     const effective = async () =>
       (await json(['get', 'sw', 'parley-chat'])).status?.effective?.map(({ weight }: { weight: number }) => weight);
-    await expect.poll(effective, { timeout: 30_000 }).toEqual([90, 10]);
-    // The gateway's channel has heard of it once a share says so.
-    await expect.poll(() => canaryShare(100, chat), { timeout: 30_000 }).toBeCloseTo(0.1, 1);
-    const share = await canaryShare(10_000, chat);
-    console.log(`90/10 over 10,000 calls: ${(share * 100).toFixed(2)} % came to the canary`);
-    expect(Math.abs(share - 0.1)).toBeLessThanOrEqual(0.01);
-    await apply(weights(50, 50));
-    const changed = performance.now();
-    await expect.poll(() => canaryShare(40, chat), { timeout: 30_000, interval: 0 }).toBeCloseTo(0.5, 1);
+    const weigh = async (stable: number, canary: number) => {
+      await apply(weights(stable, canary));
+      const changed = performance.now();
+      await expect.poll(effective, { timeout: 30_000, interval: 0 }).toEqual([stable, canary]);
+      // The gateway's channel has heard of it once a share says so.
+      await expect
+        .poll(() => canaryShare(() => call(chat, 40)), { timeout: 30_000, interval: 0 })
+        .toBeCloseTo(canary / 100, 1);
+      return ((performance.now() - changed) / 1000).toFixed(1);
+    };
+    await weigh(90, 10);
     // An upper bound: looking takes most of it.
-    console.log(
-      `50/50 was there within ${((performance.now() - changed) / 1000).toFixed(1)} s of the change, with the looking`,
-    );
-    const half = await canaryShare(1000, chat);
+    console.log(`50/50 was there within ${await weigh(50, 50)} s of the change, with the looking`);
+    const half = await canaryShare(() => call(chat, 1000));
     console.log(`50/50 over 1,000 calls: ${(half * 100).toFixed(2)} %`);
     expect(Math.abs(half - 0.5)).toBeLessThanOrEqual(0.01);
+
+    await weigh(90, 10);
+    const others = traffic('general', token, 2);
+    const share = await canaryShare(() => withoutApiServer(() => call(chat, 10_000)));
+    await others.stop();
+    console.log(`90/10 over 10,000 calls: ${(share * 100).toFixed(2)} % came to the canary`);
+    console.log(`API server away for 40 s: ${others.failures.length} of ${others.calls} other calls failed`);
+    expect(Math.abs(share - 0.1)).toBeLessThanOrEqual(0.01);
+    expect(others.failures).toEqual([]);
+    expect(others.calls).toBeGreaterThan(100);
   });
 
   test('kubectl get sw says what is in force', async () => {
