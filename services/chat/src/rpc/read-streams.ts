@@ -41,6 +41,8 @@ export async function joinRoom(
   const { feed, actor } = visitor;
   let stream: RoomStream | undefined;
   try {
+    // What he has just said in another window is not told live here: it has to be history.
+    if (!after && visitor.joined === undefined) await feed.refresh();
     const start = await startOf(visitor, after);
     const history = after ? undefined : endOfHistory(visitor, feed.endsWithJoin(actor.userId, start.sequence));
     stream = new RoomStream({

@@ -1,5 +1,5 @@
 import { ParleyError } from '@parley/client';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Mark } from '../parts/mark.tsx';
 import { ThemeButton } from '../parts/theme-button.tsx';
 import { begin } from '../state/chat.ts';
@@ -27,7 +27,8 @@ export function SignIn() {
     const first = (selector: string) => form.current?.querySelector<HTMLElement>(selector);
     (first('[aria-invalid=true]') ?? first('input'))?.focus();
   };
-  useEffect(toWhatIsWrong, [mode, problem]);
+  // At once: a moment later somebody may be typing in another field.
+  useLayoutEffect(toWhatIsWrong, [mode, problem]);
 
   const submit = async (event: Event) => {
     event.preventDefault();
