@@ -39,8 +39,10 @@ export interface Resolution {
 
 /** A ServiceWeight's port: a name, or a number, which the resource has as text. */
 function portOf(weight: ServiceWeight | undefined): string | number | undefined {
-  const port = weight?.spec?.port;
-  return port !== undefined && /^\d+$/.test(port) ? Number(port) : port;
+  const port: unknown = weight?.spec?.port;
+  // What is no text is nothing that the API server would have let in.
+  if (typeof port !== 'string') return undefined;
+  return /^\d+$/.test(port) ? Number(port) : port;
 }
 
 /**
