@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { RpcChannel } from '@parley/kit';
+import { jsonRequest, type SentJson } from '@parley/kit/testing/http';
 
 const env = (name: string): string => {
   const value = process.env[name];
@@ -94,22 +95,10 @@ export interface Answer {
 }
 
 /** One request to the gateway from outside; status 0 where there was no answer. */
-export async function http(
-  method: string,
-  path: string,
-  body?: object,
-  token?: string,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
+export async function http(method: string, path: string, ...sent: SentJson): Promise<Answer> {
   try {
     const response = await fetch(new URL(path, url), {
-      method,
-      headers: {
-        ...headers,
-        ...(body && { 'content-type': 'application/json' }),
-        ...(token && { authorization: `Bearer ${token}` }),
-      },
-      body: body ? JSON.stringify(body) : null,
+      ...jsonRequest(method, ...sent),
       signal: AbortSignal.timeout(10_000),
     });
     return { status: response.status, body: await response.json().catch(() => ({})) };

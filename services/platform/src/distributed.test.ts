@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedis } from '@parley/chat/testing/redis';
 import { makeKeys } from '@parley/kit';
+import { jsonRequest, type SentJson } from '@parley/kit/testing/http';
 import { startPostgres } from '@parley/kit/testing/postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningParley, startParley } from './testing/parley.ts';
@@ -36,22 +37,8 @@ interface Answer {
   status: number;
   body: any;
 }
-async function http(
-  method: string,
-  path: string,
-  body?: object,
-  token?: string,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const response = await fetch(new URL(path, gateway.http), {
-    method,
-    headers: {
-      ...(body && { 'content-type': 'application/json' }),
-      ...(token && { authorization: `Bearer ${token}` }),
-      ...headers,
-    },
-    body: body ? JSON.stringify(body) : null,
-  });
+async function http(method: string, path: string, ...sent: SentJson): Promise<Answer> {
+  const response = await fetch(new URL(path, gateway.http), jsonRequest(method, ...sent));
   return { status: response.status, body: await response.json() };
 }
 let count = 0;

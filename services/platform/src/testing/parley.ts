@@ -40,9 +40,10 @@ export async function startParley(
     PARLEY_METRICS_PORT: '0',
     PARLEY_DATA_DIR: directory,
   };
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
   // As the tests' own processes are: without the optimizing that pays off later, with what others have compiled.
   const child = spawn(process.execPath, ['--liftoff-only', ...flags, main, 'serve', what], {
-    env: { ...inherited(['PATH', 'NODE_COMPILE_CACHE']), ...settings, ...env },
+    env: { PATH, NODE_COMPILE_CACHE, ...settings, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const killChild = () => child.kill('SIGKILL');
@@ -79,10 +80,6 @@ export async function startParley(
       if (env['PARLEY_DATA_DIR'] === undefined) rmSync(directory, { recursive: true, force: true });
     },
   };
-}
-
-function inherited(names: string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
