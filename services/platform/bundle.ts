@@ -3,24 +3,15 @@
  * on a laptop; but of a pod's start it is the 2,000 files that take the time, and half of the memory. What a module reads
  * beside itself it still reads where it was.
  */
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const folder = here('dist');
 
-/** Those that read files of their own, are not JavaScript, or are shared with one of these. */
-const left = [
-  /^@electric-sql\//,
-  /^@grpc\//,
-  /^@node-rs\//,
-  /^@opentelemetry\/api$/,
-  /^grpc-health-check$/,
-  /^pino$/,
-  /^protobufjs/,
-  /^swagger-ui/,
-];
+/** Those that are not JavaScript alone. The Dockerfile keeps them, and the files that others read beside themselves. */
+const left = [/^@electric-sql\//, /^@node-rs\//];
 
 const bundle = await rolldown({
   input: { main: here('src/main.ts'), warm: here('src/warm.ts') },
@@ -30,13 +21,21 @@ const bundle = await rolldown({
     {
       name: 'parley:places',
       transform(code, id) {
-        if (id.includes('node_modules') || !code.includes('import.meta.url')) return undefined;
-        const place = JSON.stringify(relative(folder, id));
-        return code.replaceAll('import.meta.url', `new URL(${place}, import.meta.url).href`);
+        if (!/import\.meta\.url|__dirname/.test(code)) return undefined;
+        if (!id.includes('node_modules')) {
+          const place = JSON.stringify(relative(folder, id));
+          return code.replaceAll('import.meta.url', `new URL(${place}, import.meta.url).href`);
+        }
+        const place = JSON.stringify(`/${relative(folder, dirname(id))}`);
+        return code.replaceAll('__dirname', `(folderOfBundle + ${place})`);
       },
     },
   ],
 });
-const { output } = await bundle.write({ dir: folder, cleanDir: true });
+const { output } = await bundle.write({
+  dir: folder,
+  cleanDir: true,
+  banner: 'const folderOfBundle = import.meta.dirname;',
+});
 const bytes = output.reduce((sum, file) => sum + (file.type === 'chunk' ? file.code.length : file.source.length), 0);
 console.log(`${output.length} files, ${(bytes / 1_000_000).toFixed(1)} MB`);

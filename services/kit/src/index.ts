@@ -32,6 +32,7 @@ export {
 export type { FramedWriter } from './rpc/framed-writer.ts';
 export { frame, unframe, writePrefix } from './rpc/framing.ts';
 export * from './rpc/implementation.ts';
+export { addReflection } from './rpc/reflection.ts';
 export { defaultServerOptions, RpcServer, type ServerSettings } from './rpc/server.ts';
 export { codeOf, fromServiceError, toStatus } from './rpc/status.ts';
 export { StrictReader } from './rpc/strict-reader.ts';

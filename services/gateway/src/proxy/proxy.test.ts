@@ -134,7 +134,7 @@ test('a reader that is slow holds back the service and not the proxy’s memory'
   stream.cancel();
 });
 
-test('health and reflection answer for all services', async () => {
+test('health answers for all services', async () => {
   const raw = new Client(`127.0.0.1:${proxy.port}`, credentials.createInsecure());
   const answer = await new Promise<Buffer | undefined>((resolve) =>
     raw.makeUnaryRequest(

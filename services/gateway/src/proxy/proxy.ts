@@ -7,14 +7,13 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import {
+  addReflection,
   defaultServerOptions,
   type Logger,
   type Method,
   type Metrics,
   methodsOf,
-  packageDefinition,
   portError,
   type RpcChannel,
 } from '@parley/kit';
@@ -62,7 +61,7 @@ class RpcProxy implements GrpcProxy {
     for (const name of services) this.#add(name);
     for (const name of services) this.#health.setStatus(name, 'SERVING');
     this.#health.addToServer(this.#server);
-    new ReflectionService(packageDefinition() as never, { services }).addToServer(this.#server as never);
+    addReflection(this.#server, services);
   }
 
   async listen(): Promise<void> {

@@ -16,7 +16,6 @@ import {
   setLogVerbosity,
   status,
 } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { guest } from '../auth/caller.ts';
 import { bearer, type TokenVerifier } from '../auth/tokens.ts';
@@ -27,9 +26,10 @@ import { portError } from '../operations.ts';
 import { extractTrace, inSpan, SpanKind, tracingEnabled } from '../tracing.ts';
 import { type AuthMode, checkAccess } from './access.ts';
 import type { CallContext } from './context.ts';
-import { type Method, methodsOf, packageDefinition } from './definitions.ts';
+import { type Method, methodsOf } from './definitions.ts';
 import { cutOffLater } from './http2-stream.ts';
 import type { ServedService } from './implementation.ts';
+import { addReflection } from './reflection.ts';
 import { IncomingStream, OutgoingStream } from './server-streams.ts';
 import { toStatus } from './status.ts';
 
@@ -82,7 +82,7 @@ export class RpcServer implements AsyncDisposable {
     for (const { name } of settings.services) this.#health.setStatus(name, 'SERVING');
     this.#health.addToServer(this.#server);
     const services = settings.services.map(({ name }) => name);
-    new ReflectionService(packageDefinition() as never, { services }).addToServer(this.#server as never);
+    addReflection(this.#server, services);
   }
 
   /** Starts listening. @throws StartError where the port is in use. */
