@@ -29,7 +29,8 @@ run: install web ## everything in one process, data in .data/, the page on http:
 
 test: install web ## unit and integration tests, with a real PostgreSQL, Redis and Kubernetes API server
 	scripts/timed 'test programs' scripts/test-programs
-	scripts/timed tests vitest run
+	scripts/timed bundle npm run --silent bundle tests
+	PARLEY_BUNDLE=$(CURDIR)/services/platform/dist scripts/timed tests vitest run
 
 check: install ## formatting, types, generated files, protocol, chart; no tests
 	scripts/timed format biome check . --error-on-warnings

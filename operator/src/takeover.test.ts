@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { program } from '@parley/kit/testing/program';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ChatRoom } from './api/index.ts';
 import { findCondition } from './runtime/index.ts';
@@ -12,7 +13,7 @@ import { until } from './testing/until.ts';
 
 // `parley operator` as its pods run it, with the times that it has by default. Each process is a user of its own, so that
 // the API server's audit log says who wrote.
-const parley = new URL('../../services/platform/bin/parley.js', import.meta.url).pathname;
+const parley = program(new URL('../../services/platform/src/main.ts', import.meta.url));
 const names = ['one', 'two', 'three'] as const;
 type Name = (typeof names)[number];
 

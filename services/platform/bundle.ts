@@ -1,7 +1,7 @@
 /**
  * The image's program: main.ts and all that it loads, as a few files in dist/. Node runs the TypeScript as it is, and does so
  * on a laptop; but of a pod's start it is the 2,000 files that take the time, and half of the memory. What a module reads
- * beside itself it still reads where it was.
+ * beside itself it still reads where it was. `bundle.ts tests` bundles the programs that tests start along with it.
  */
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,8 +13,10 @@ const folder = here('dist');
 /** Those that are not JavaScript alone. The Dockerfile keeps them, and the files that others read beside themselves. */
 const left = [/^@electric-sql\//, /^@node-rs\//];
 
+const forTests = { serve: here('../chat/bench/serve.ts'), 'saga-process': here('src/testing/saga-process.ts') };
+
 const bundle = await rolldown({
-  input: { main: here('src/main.ts'), warm: here('src/warm.ts') },
+  input: { main: here('src/main.ts'), warm: here('src/warm.ts'), ...(process.argv[2] === 'tests' && forTests) },
   platform: 'node',
   external: left,
   plugins: [

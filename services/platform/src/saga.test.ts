@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { Database, migrate, RpcChannel, type RpcClient, silentLog } from '@parley/kit';
 import { startPostgres } from '@parley/kit/testing/postgres';
+import { program } from '@parley/kit/testing/program';
 import { type OrderTables, orderSchema } from '@parley/order';
 import { type PaymentTables, paymentSchema } from '@parley/payment';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-const program = fileURLToPath(new URL('testing/saga-process.ts', import.meta.url));
+const sagaProcess = program(new URL('testing/saga-process.ts', import.meta.url));
 const cards = ['tok_approve', 'tok_decline', 'tok_timeout', 'tok_late', 'tok_twice'];
 
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
@@ -43,7 +43,7 @@ class Immortal {
   }
 
   async #start(): Promise<RpcClient<'order.OrderService'>> {
-    const child = spawn(process.execPath, [program, postgres.url, String(this.#probability)], {
+    const child = spawn(process.execPath, [sagaProcess, postgres.url, String(this.#probability)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#child = child;

@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { program } from '@parley/kit/testing/program';
 
-export const main = fileURLToPath(new URL('../../platform/src/main.ts', import.meta.url));
+export const main = program(new URL('../../platform/src/main.ts', import.meta.url));
 
 export class Platform {
   readonly #folder: string;

@@ -1,9 +1,9 @@
 /** Chat in processes of their own, which can be killed: several pods over one Redis. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { RpcChannel, type RpcClient } from '@parley/kit';
+import { program } from '@parley/kit/testing/program';
 
-const program = fileURLToPath(new URL('../../bench/serve.ts', import.meta.url));
+const chatAlone = program(new URL('../../bench/serve.ts', import.meta.url));
 const startTimeoutMs = 60_000;
 
 /** A chat process that is running. */
@@ -42,7 +42,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   async add(): Promise<void> {
-    const child = spawn(process.execPath, [program, this.#redisUrl, '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [chatAlone, this.#redisUrl, '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
     const end = () => child.kill('SIGKILL');
     process.once('exit', end);
     child.once('exit', () => process.off('exit', end));

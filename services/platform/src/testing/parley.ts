@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { program } from '@parley/kit/testing/program';
 
-const main = fileURLToPath(new URL('../../bin/parley.js', import.meta.url));
+const main = program(new URL('../main.ts', import.meta.url));
 
 export interface RunningParley extends AsyncDisposable {
   readonly pid: number;
