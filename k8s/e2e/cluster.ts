@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
-/** The cluster and what is asked of it: kubectl, helm, and the gateway from outside. */
+/** The cluster and what is asked of it: kubectl, helm, the API server, and the gateway from outside. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { RpcChannel } from '@parley/kit';
@@ -11,6 +11,7 @@ const env = (name: string): string => {
   return value;
 };
 const context = env('PARLEY_E2E_CONTEXT');
+const api = env('PARLEY_E2E_API');
 export const url = env('PARLEY_E2E_HTTP');
 export const grpcAddress = env('PARLEY_E2E_GRPC');
 export const namespace = 'parley';
@@ -44,6 +45,41 @@ export const tryKubectl = (args: string[], input?: string) =>
 export const apply = (yaml: string) => kubectl(['apply', '-f', '-'], yaml);
 export const json = async (args: string[]): Promise<any> => JSON.parse(await kubectl([...args, '-o', 'json']));
 
+/**
+ * What the API server answers, for what is asked again and again: through `kubectl proxy`, as each run of kubectl itself
+ * takes some tenths of a second of CPU time. @throws Error for anything but a success
+ */
+async function read(path: string): Promise<Response> {
+  const response = await fetch(new URL(path, api), { signal: AbortSignal.timeout(10_000) });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response;
+}
+
+const versions = {
+  pods: '/api/v1',
+  deployments: '/apis/apps/v1',
+  leases: '/apis/coordination.k8s.io/v1',
+  chatrooms: '/apis/parley.dev/v1alpha1',
+  serviceweights: '/apis/parley.dev/v1alpha1',
+};
+type Kind = keyof typeof versions;
+
+/** A resource of the tests' namespace, as it is now. @throws where it is not */
+export const resource = async (kind: Kind, name: string): Promise<any> =>
+  (await read(`${versions[kind]}/namespaces/${namespace}/${kind}/${name}`)).json();
+
+/** The pods with these labels. */
+export const pods = async (selector: string): Promise<any[]> =>
+  (
+    (await (
+      await read(`/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`)
+    ).json()) as any
+  ).items;
+
+/** What a service in the cluster answers, read as JSON. */
+export const inCluster = async (service: string, port: number, path: string): Promise<any> =>
+  (await read(`/api/v1/namespaces/${namespace}/services/${service}:${port}/proxy${path}`)).json();
+
 export async function helm(args: string[]): Promise<string> {
   const { code, out } = await tryHelm(args);
   if (code !== 0) throw new Error(`helm ${args.join(' ')}: ${out}`);
@@ -72,7 +108,7 @@ export async function controlPlane(args: string[]): Promise<void> {
 
 /** What a pod's metrics say: the sum of a metric's series whose labels hold all of these. */
 export async function metric(pod: string, name: string, labels: Record<string, string> = {}): Promise<number> {
-  const text = await kubectl(['get', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}:9090/proxy/metrics`]);
+  const text = await (await read(`/api/v1/namespaces/${namespace}/pods/${pod}:9090/proxy/metrics`)).text();
   const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
   return text
     .split('\n')
@@ -80,13 +116,13 @@ export async function metric(pod: string, name: string, labels: Record<string, s
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
+export const isReady = ({ metadata, status }: any): boolean =>
+  !metadata.deletionTimestamp && status.conditions?.some((one: any) => one.type === 'Ready' && one.status === 'True');
+
 /** The pods that are ready, and not on their way out. */
 export async function podsOf(component: string, track?: string): Promise<string[]> {
   const selector = `app.kubernetes.io/component=${component}${track ? `,parley.dev/track=${track}` : ''}`;
-  const { items } = await json(['get', 'pods', '-l', selector]);
-  const isReady = ({ metadata, status }: any) =>
-    !metadata.deletionTimestamp && status.conditions?.some((one: any) => one.type === 'Ready' && one.status === 'True');
-  return items.filter(isReady).map((pod: any) => pod.metadata.name);
+  return (await pods(selector)).filter(isReady).map((pod) => pod.metadata.name);
 }
 
 export interface Answer {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { apply, chart, helm, http, kubectl, podsOf, register, room, tryKubectl } from './cluster.ts';
+import { apply, chart, helm, http, kubectl, pods, podsOf, register, room, tryKubectl } from './cluster.ts';
 import { contents, traffic } from './traffic.ts';
 
 describe('faults', () => {
@@ -35,10 +35,9 @@ describe('faults', () => {
     ];
     await helm(['install', 'broken', chart, ...given]);
     const user = 'app.kubernetes.io/instance=broken,app.kubernetes.io/component=user';
-    const migrate = (path: string) =>
-      kubectl(['get', 'pods', '-l', user, '-o', `jsonpath={.items[0].status.initContainerStatuses[0].${path}}`]);
+    const migrate = async () => (await pods(user))[0]?.status.initContainerStatuses?.[0];
     await expect
-      .poll(() => migrate('state.waiting.message'), { timeout: 60_000 })
+      .poll(async () => (await migrate())?.state.waiting?.message, { timeout: 60_000 })
       .toContain('secret "database" not found');
 
     // The pod goes on by itself once the Secret is there.
@@ -47,7 +46,7 @@ describe('faults', () => {
     await expect
       .poll(async () => (await tryKubectl(['logs', '-l', user, '-c', 'migrate'])).out, { timeout: 60_000 })
       .toMatch(/DATABASE_URL.*password authentication failed/);
-    expect(Number(await migrate('restartCount'))).toBe(0);
+    expect((await migrate()).restartCount).toBe(0);
     await helm(['uninstall', 'broken', '--wait', '--timeout', '90s']);
     await kubectl(['delete', 'secret', 'database']);
   });

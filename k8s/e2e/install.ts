@@ -5,9 +5,9 @@ import {
   chart,
   helm,
   http,
-  json,
   kubectl,
   namespace,
+  pods,
   register,
   room,
   tryHelm,
@@ -67,10 +67,9 @@ describe('install', () => {
   });
 
   test('pods have a service account token only where they watch something', async () => {
-    const { items } = await json(['get', 'pods', '-l', 'app.kubernetes.io/instance=parley']);
-    const mounting = items
-      .filter((pod: any) => pod.spec.volumes.some((volume: any) => volume.name.startsWith('kube-api-access')))
-      .map((pod: any) => pod.metadata.labels['app.kubernetes.io/component']);
+    const mounting = (await pods('app.kubernetes.io/instance=parley'))
+      .filter((pod) => pod.spec.volumes.some((volume: any) => volume.name.startsWith('kube-api-access')))
+      .map((pod) => pod.metadata.labels['app.kubernetes.io/component']);
     expect([...new Set(mounting)].sort()).toEqual(['chat', 'gateway', 'operator', 'order']);
   });
 });

@@ -1,32 +1,18 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { http, json, kubectl, namespace, register } from './cluster.ts';
-
-const service = async (name: string, port: number, path: string) =>
-  JSON.parse(await kubectl(['get', '--raw', `/api/v1/namespaces/${namespace}/services/${name}:${port}/proxy${path}`]));
+import { http, inCluster, isReady, json, kubectl, pods, register } from './cluster.ts';
 
 describe('what Prometheus and Jaeger see', () => {
   test("every ServiceMonitor's targets are up, and a query returns our traffic", async () => {
     const ada = await register();
     await expect
-      .poll(
-        () =>
-          kubectl([
-            'get',
-            'pods',
-            '-l',
-            'app.kubernetes.io/name=prometheus',
-            '-o',
-            'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}',
-          ]).catch(() => ''),
-        { timeout: 120_000 },
-      )
-      .toBe('True');
+      .poll(async () => (await pods('app.kubernetes.io/name=prometheus')).map(isReady), { timeout: 120_000 })
+      .toEqual([true]);
     const { items } = await json(['get', 'servicemonitors']);
     expect(items.length).toBe(6);
     const up = async () => {
-      const { data } = await service('prometheus-operated', 9090, '/api/v1/targets?state=active').catch(() => ({
+      const { data } = await inCluster('prometheus-operated', 9090, '/api/v1/targets?state=active').catch(() => ({
         data: { activeTargets: [] },
       }));
       const jobs = new Map<string, string[]>();
@@ -40,10 +26,10 @@ describe('what Prometheus and Jaeger see', () => {
     const query = encodeURIComponent('sum(grpc_server_handled_total{grpc_method="ListUsers",grpc_code="OK"})');
     const value = async () =>
       Number(
-        (await service('prometheus-operated', 9090, `/api/v1/query?query=${query}`)).data.result[0]?.value[1] ?? 0,
+        (await inCluster('prometheus-operated', 9090, `/api/v1/query?query=${query}`)).data.result[0]?.value[1] ?? 0,
       );
     await expect.poll(value, { timeout: 30_000 }).toBeGreaterThanOrEqual(20);
-    const rules = (await service('prometheus-operated', 9090, '/api/v1/rules')).data.groups.flatMap((group: any) =>
+    const rules = (await inCluster('prometheus-operated', 9090, '/api/v1/rules')).data.groups.flatMap((group: any) =>
       group.rules.map((rule: any) => rule.name),
     );
     expect(rules).toContain('ParleyTargetDown');
@@ -60,7 +46,7 @@ describe('what Prometheus and Jaeger see', () => {
     });
     expect(said.status).toBe(200);
     const services = async () => {
-      const { data } = await service('jaeger', 16686, `/api/traces/${trace}`).catch(() => ({ data: [] }));
+      const { data } = await inCluster('jaeger', 16686, `/api/traces/${trace}`).catch(() => ({ data: [] }));
       return (data ?? []).flatMap(({ spans, processes }: any) =>
         spans.map((span: any) => `${processes[span.processID].serviceName}: ${span.operationName}`),
       );

@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
 import { describe, expect, test } from 'vitest';
-import { apply, channel, http, json, kubectl, podsOf, register, room, tryKubectl } from './cluster.ts';
+import { apply, channel, http, kubectl, podsOf, register, resource, room, tryKubectl } from './cluster.ts';
 
 const condition = async (name: string, type: string) =>
-  (await json(['get', 'room', name])).status?.conditions?.find((c: any) => c.type === type);
+  (await resource('chatrooms', name)).status?.conditions?.find((c: any) => c.type === type);
 const admin = async () =>
   (await http('POST', '/v1/auth/login', { username: 'root', password: 'correct horse' })).body.access_token as string;
 
@@ -42,7 +42,7 @@ describe('rooms as resources', () => {
   });
 
   test('the leader is killed, chat is killed meanwhile, and a new room becomes ready all the same', async () => {
-    const lease = await json(['get', 'lease', 'parley-operator']);
+    const lease = await resource('leases', 'parley-operator');
     const leader = String(lease.spec.holderIdentity).split('_')[0] as string;
     const [chat] = await podsOf('chat');
     await kubectl(['delete', 'pod', leader, chat as string, '--grace-period=0', '--force', '--wait=false']);

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
 import { describe, expect, test } from 'vitest';
-import { apply, channel, http, json, kubectl, register, room, url } from './cluster.ts';
+import { apply, channel, http, kubectl, register, resource, room, url } from './cluster.ts';
 
 /** A WebSocket that has said hello, and what it hears. */
 async function websocket(token: string) {
@@ -57,7 +57,7 @@ describe('chat from outside', () => {
   });
 
   test('kubectl get rooms shows the messages as they move', async () => {
-    const messages = async () => Number((await json(['get', 'room', 'outside'])).status.messages);
+    const messages = async () => Number((await resource('chatrooms', 'outside')).status.messages);
     await expect.poll(messages, { timeout: 40_000 }).toBe(3);
     expect(await kubectl(['get', 'rooms'])).toMatch(/NAME +ROOM +VISIBILITY +MEMBERS +MESSAGES +READY/);
   });

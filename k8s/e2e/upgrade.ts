@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { apply, helm, http, json, register, room, upgrade } from './cluster.ts';
+import { apply, helm, http, register, resource, room, upgrade } from './cluster.ts';
 import { contents, listener, traffic } from './traffic.ts';
 
-const image = async () => (await json(['get', 'deployment', 'parley-gateway'])).spec.template.spec.containers[0].image;
+const image = async () => (await resource('deployments', 'parley-gateway')).spec.template.spec.containers[0].image;
 
 describe('upgrade', () => {
   test('to another image and back, under traffic: no failed call, nothing lost, and a listener hears all of it once', async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RpcClient } from '@parley/kit';
 import { describe, expect, test } from 'vitest';
-import { apply, channel, controlPlane, http, json, kubectl, metric, podsOf, register, upgrade } from './cluster.ts';
+import { apply, channel, controlPlane, http, kubectl, metric, podsOf, register, resource, upgrade } from './cluster.ts';
 import { traffic } from './traffic.ts';
 
 const weights = (stable: number, canary: number, rollout = '') => `
@@ -66,7 +66,9 @@ describe('weights as resources', () => {
     using gateway = channel(() => token);
     const chat = gateway.client('chat.ChatService');
     const effective = async () =>
-      (await json(['get', 'sw', 'parley-chat'])).status?.effective?.map(({ weight }: { weight: number }) => weight);
+      (await resource('serviceweights', 'parley-chat')).status?.effective?.map(
+        ({ weight }: { weight: number }) => weight,
+      );
     const weigh = async (stable: number, canary: number) => {
       await apply(weights(stable, canary));
       const changed = performance.now();
@@ -107,7 +109,7 @@ describe('weights as resources', () => {
         '  rollout:\n    backend: parley-chat-canary\n    steps: [{weight: 25, pause: 3s}, {weight: 100}]\n',
       ),
     );
-    const status = async () => (await json(['get', 'sw', 'parley-chat'])).status;
+    const status = async () => (await resource('serviceweights', 'parley-chat')).status;
     await expect
       .poll(async () => (await status())?.rollout?.phase, { timeout: 60_000 })
       .toMatch(/Complete|Succeeded|Done/i);
@@ -120,7 +122,7 @@ describe('weights as resources', () => {
     const steps =
       '  rollout:\n    backend: parley-chat-canary\n    steps: [{weight: 10, pause: 600s}, {weight: 100}]\n';
     await apply(weights(100, 0, steps));
-    const rollout = async () => (await json(['get', 'sw', 'parley-chat'])).status?.rollout;
+    const rollout = async () => (await resource('serviceweights', 'parley-chat')).status?.rollout;
     await expect.poll(rollout, { timeout: 60_000 }).toMatchObject({ step: 1, phase: 'Progressing' });
     await kubectl(['scale', 'deployment/parley-chat-canary', '--replicas=0']);
     await expect.poll(async () => (await rollout()).phase, { timeout: 120_000 }).toBe('Aborted');
