@@ -167,3 +167,17 @@ metadata: {name: ${name}}
 spec:
   displayName: Room ${name}
 ${spec.replace(/^/gm, '  ')}`;
+
+/** What chat and its canary get. */
+export const weights = (stable: number, canary: number, rollout = '') => `
+apiVersion: parley.dev/v1alpha1
+kind: ServiceWeight
+metadata: {name: parley-chat}
+spec:
+  service: parley-chat
+  port: grpc
+  slowStart: 0s
+  backends:
+    - {service: parley-chat-stable, weight: ${stable}}
+    - {service: parley-chat-canary, weight: ${canary}}
+${rollout}`;

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { apply, chart, helm, http, kubectl, pods, podsOf, register, room, tryKubectl } from './cluster.ts';
+import { apply, http, kubectl, podsOf, register, resource, room, weights } from './cluster.ts';
 import { contents, traffic } from './traffic.ts';
 
 describe('faults', () => {
-  // These two at once: they are two releases, and mostly wait.
-  test.concurrent('a pod of chat is killed three times under load: nothing acknowledged is lost or repeated', async () => {
+  // These two at once: the second is about the canary's pods alone, and mostly waits.
+  test.concurrent('a pod of chat is killed three times under load: nothing acknowledged is lost or repeated', async ({
+    expect,
+  }) => {
     const { token } = await register();
     await apply(room('killed', 'retention: {maxMessages: 20000}'));
     await expect.poll(async () => (await http('GET', '/v1/rooms/killed', undefined, token)).status).toBe(200);
@@ -12,9 +14,9 @@ describe('faults', () => {
     for (let round = 1; round <= 3; round++) {
       const target = load.acknowledged.length + 60;
       await expect.poll(() => load.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(target);
-      const [pod] = await podsOf('chat');
+      const [pod] = await podsOf('chat', 'stable');
       await kubectl(['delete', 'pod', pod as string, '--grace-period=0', '--force', '--wait=false']);
-      await expect.poll(async () => (await podsOf('chat')).length, { timeout: 90_000 }).toBe(2);
+      await expect.poll(async () => (await podsOf('chat', 'stable')).length, { timeout: 90_000 }).toBe(2);
     }
     await load.stop();
     const kept = await contents('killed', token);
@@ -26,29 +28,24 @@ describe('faults', () => {
     );
   });
 
-  test.concurrent('a missing Secret, and then a wrong password in it, is told by the pod, which does not crash again and again', async () => {
-    const off = ['order', 'payment', 'gateway', 'chat'].flatMap((name) => ['--set', `${name}.replicas=0`]);
-    const given = [
-      '--set',
-      'image.tag=e2e,crds.enabled=false,operator.enabled=false,redis.enabled=false,postgresql.existingSecret=database,user.replicas=1',
-      ...off,
-    ];
-    await helm(['install', 'broken', chart, ...given]);
-    const user = 'app.kubernetes.io/instance=broken,app.kubernetes.io/component=user';
-    const migrate = async () => (await pods(user))[0]?.status.initContainerStatuses?.[0];
-    await expect
-      .poll(async () => (await migrate())?.state.waiting?.message, { timeout: 60_000 })
-      .toContain('secret "database" not found');
-
-    // The pod goes on by itself once the Secret is there.
-    const url = 'postgres://parley:wrong@parley-postgresql:5432/parley';
-    await kubectl(['create', 'secret', 'generic', 'database', `--from-literal=url=${url}`]);
-    await expect
-      .poll(async () => (await tryKubectl(['logs', '-l', user, '-c', 'migrate'])).out, { timeout: 60_000 })
-      .toMatch(/DATABASE_URL.*password authentication failed/);
-    expect((await migrate()).restartCount).toBe(0);
-    await helm(['uninstall', 'broken', '--wait', '--timeout', '90s']);
-    await kubectl(['delete', 'secret', 'database']);
+  test.concurrent('a canary becomes unwell, and its rollout goes back by itself', async ({ expect }) => {
+    const steps =
+      '  rollout:\n    backend: parley-chat-canary\n    steps: [{weight: 10, pause: 600s}, {weight: 100}]\n';
+    await apply(weights(100, 0, steps));
+    const rollout = async () => (await resource('serviceweights', 'parley-chat')).status?.rollout;
+    await expect.poll(rollout, { timeout: 60_000 }).toMatchObject({ step: 1, phase: 'Progressing' });
+    await kubectl(['scale', 'deployment/parley-chat-canary', '--replicas=0']);
+    await expect.poll(async () => (await rollout()).phase, { timeout: 120_000 }).toBe('Aborted');
+    const { token } = await register();
+    expect((await http('GET', '/v1/rooms', undefined, token)).status).toBe(200);
+    const events = await kubectl([
+      'get',
+      'events.events.k8s.io',
+      '-o',
+      'jsonpath={range .items[*]}{.regarding.name} {.reason}{"\\n"}{end}',
+    ]);
+    expect(events).toMatch(/parley-chat .*Abort/);
+    await kubectl(['delete', 'sw', 'parley-chat']);
   });
 
   test('Redis is killed: sending goes on when it is back, and what was acknowledged is there', async () => {

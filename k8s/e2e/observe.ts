@@ -1,10 +1,10 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
 import { randomBytes } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { http, inCluster, isReady, json, kubectl, pods, register } from './cluster.ts';
 
-describe('what Prometheus and Jaeger see', () => {
-  test("every ServiceMonitor's targets are up, and a query returns our traffic", async () => {
+describe.concurrent('what Prometheus and Jaeger see', () => {
+  test("every ServiceMonitor's targets are up, and a query returns our traffic", async ({ expect }) => {
     const ada = await register();
     await expect
       .poll(async () => (await pods('app.kubernetes.io/name=prometheus')).map(isReady), { timeout: 120_000 })
@@ -36,7 +36,7 @@ describe('what Prometheus and Jaeger see', () => {
     await kubectl(['delete', 'prometheus', 'test']);
   });
 
-  test("one message's trace goes from the gateway to the store", async () => {
+  test("one message's trace goes from the gateway to the store", async ({ expect }) => {
     await kubectl(['wait', '--for=condition=Ready', 'pod/jaeger', '--timeout=90s']);
     const ada = await register();
     // Of most calls no trace is taken; of one that belongs to a trace it is.

@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
-import { describe, expect, test } from 'vitest';
+import { describe, type ExpectStatic, test } from 'vitest';
 import { apply, channel, http, kubectl, register, resource, room, url } from './cluster.ts';
 
 /** A WebSocket that has said hello, and what it hears. */
-async function websocket(token: string) {
+async function websocket(token: string, expect: ExpectStatic) {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws`, 'parley.v1.json');
   const heard: any[] = [];
   socket.onmessage = ({ data }) => heard.push(JSON.parse(data));
@@ -19,12 +19,14 @@ async function websocket(token: string) {
   return { send, heard, texts, close: () => socket.close() };
 }
 
-describe('chat from outside', () => {
-  test('a message by REST is heard by WebSocket, by server-sent events and by gRPC', async () => {
+describe.concurrent('chat from outside', () => {
+  test('a message by REST is heard by WebSocket, by server-sent events and by gRPC, and kubectl get rooms counts it', async ({
+    expect,
+  }) => {
     await apply(room('outside'));
     const [ada, bob] = [await register(), await register()];
     await expect.poll(async () => (await http('GET', '/v1/rooms/outside', undefined, ada.token)).status).toBe(200);
-    const socket = await websocket(bob.token);
+    const socket = await websocket(bob.token, expect);
     socket.send({ ref: '1', subscribe: { room_id: 'outside' } });
     await expect.poll(() => socket.heard.some(({ ref }) => ref === '1')).toBe(true);
 
@@ -54,15 +56,12 @@ describe('chat from outside', () => {
     stream.cancel();
     await events.body?.cancel().catch(() => undefined);
     void reading;
-  });
-
-  test('kubectl get rooms shows the messages as they move', async () => {
     const messages = async () => Number((await resource('chatrooms', 'outside')).status.messages);
     await expect.poll(messages, { timeout: 40_000 }).toBe(3);
     expect(await kubectl(['get', 'rooms'])).toMatch(/NAME +ROOM +VISIBILITY +MEMBERS +MESSAGES +READY/);
   });
 
-  test("a room's rules hold: a rate, and who may come in", async () => {
+  test("a room's rules hold: a rate, and who may come in", async ({ expect }) => {
     const ada = await register();
     await apply(room('slow', 'rateLimit: {messagesPerMinute: 1, burst: 2}'));
     await apply(room('closed', 'visibility: private\nmembers: [root]'));
@@ -81,12 +80,12 @@ describe('chat from outside', () => {
     ).not.toContain('closed');
   });
 
-  test('a room that is not declared is not there', async () => {
+  test('a room that is not declared is not there', async ({ expect }) => {
     const ada = await register();
     expect((await http('POST', '/v1/rooms/nowhere/messages', { content: 'hello?' }, ada.token)).status).toBe(404);
   });
 
-  test('an order is paid', async () => {
+  test('an order is paid', async ({ expect }) => {
     const ada = await register();
     const { body } = await http(
       'POST',

@@ -9,7 +9,7 @@ export default defineConfig({
     // Each look is a program's run, kubectl's.
     expect: { poll: { timeout: 60_000, interval: 250 } },
     hookTimeout: 300_000,
-    // Each test builds on what the one before has left in the cluster.
+    // Each test builds on what the one before has left in the cluster; those that do not say that they run at once.
     sequence: { concurrent: false },
   },
 });

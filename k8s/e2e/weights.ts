@@ -1,21 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RpcClient } from '@parley/kit';
 import { describe, expect, test } from 'vitest';
-import { apply, channel, controlPlane, http, kubectl, metric, podsOf, register, resource, upgrade } from './cluster.ts';
+import {
+  apply,
+  channel,
+  controlPlane,
+  kubectl,
+  metric,
+  podsOf,
+  register,
+  resource,
+  upgrade,
+  weights,
+} from './cluster.ts';
 import { traffic } from './traffic.ts';
-
-const weights = (stable: number, canary: number, rollout = '') => `
-apiVersion: parley.dev/v1alpha1
-kind: ServiceWeight
-metadata: {name: parley-chat}
-spec:
-  service: parley-chat
-  port: grpc
-  slowStart: 0s
-  backends:
-    - {service: parley-chat-stable, weight: ${stable}}
-    - {service: parley-chat-canary, weight: ${canary}}
-${rollout}`;
 
 /** So many calls to chat over one channel, 20 at once. @returns how many there were */
 async function call(chat: RpcClient<'chat.ChatService'>, calls: number): Promise<number> {
@@ -116,26 +114,5 @@ describe('weights as resources', () => {
     expect(
       (await status()).effective.find(({ service }: { service: string }) => service === 'parley-chat-canary').weight,
     ).toBeGreaterThan(0);
-  });
-
-  test('a rollout goes back by itself when the canary becomes unwell', async () => {
-    const steps =
-      '  rollout:\n    backend: parley-chat-canary\n    steps: [{weight: 10, pause: 600s}, {weight: 100}]\n';
-    await apply(weights(100, 0, steps));
-    const rollout = async () => (await resource('serviceweights', 'parley-chat')).status?.rollout;
-    await expect.poll(rollout, { timeout: 60_000 }).toMatchObject({ step: 1, phase: 'Progressing' });
-    await kubectl(['scale', 'deployment/parley-chat-canary', '--replicas=0']);
-    await expect.poll(async () => (await rollout()).phase, { timeout: 120_000 }).toBe('Aborted');
-    const { token } = await register();
-    expect((await http('GET', '/v1/rooms', undefined, token)).status).toBe(200);
-    const events = await kubectl([
-      'get',
-      'events.events.k8s.io',
-      '-o',
-      'jsonpath={range .items[*]}{.regarding.name} {.reason}{"\\n"}{end}',
-    ]);
-    expect(events).toMatch(/parley-chat .*Abort/);
-    await kubectl(['delete', 'sw', 'parley-chat']);
-    await upgrade();
   });
 });
