@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import type { ApiServer } from '@parley/apiserver';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../testing/cluster.ts';
@@ -44,6 +45,16 @@ test('what the design shows is taken, with its defaults filled in', async () => 
   const weighted = await dryRun(weights, weight({ slowStart: '30s', rollout: { backend: 'canary', steps } }));
   expect(weighted.status).toBe(201);
   expect(weighted.body.spec).toMatchObject({ port: 'grpc', backends: [{ weight: 9 }, { weight: 1 }] });
+});
+
+test('every sample is taken', async () => {
+  const samples = new URL('../../../k8s/samples/', import.meta.url).pathname;
+  const files = (await readdir(samples)).filter((name) => name.endsWith('.yaml'));
+  expect(files.length).toBeGreaterThanOrEqual(4);
+  for (const file of files) {
+    const applied = await api.kubectl(['apply', '--server-side', '--dry-run=server', '-f', `${samples}${file}`]);
+    expect(applied, file).toContain('serverside-applied');
+  }
 });
 
 test('kubectl knows the short names, and explains every field', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -15,6 +15,8 @@ test('what a start that was cut short has left is no database; what one has kept
   await first.exec('create table kept as select 9007199254740993::bigint as id');
   await first.close();
   expect(existsSync(`${directory}.new`)).toBe(false);
+  for (const path of [directory, join(directory, 'base'), join(directory, 'PG_VERSION')])
+    expect(statSync(path).mode & 0o077, path).toBe(0);
 
   const again = await openEmbedded(directory);
   expect((await again.query('select id from kept')).rows).toEqual([{ id: '9007199254740993' }]);

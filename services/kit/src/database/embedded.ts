@@ -1,10 +1,17 @@
 /** PGlite, PostgreSQL inside this process: what the embedded default keeps its data in. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { PGlite, type PGliteOptions } from '@electric-sql/pglite';
 import { dataDir } from '@electric-sql/pglite-prepopulatedfs';
 import pg from 'pg';
+import { extract, type Headers } from 'tar-fs';
 
 const settings: PGliteOptions = { parsers: { [pg.types.builtins.INT8]: String } };
+
+// The archive lets everybody read and write.
+const forOwnerOnly = (file: Headers) => ({ ...file, mode: (file.mode ?? 0) & 0o700 });
 
 /**
  * Opens the data in this folder, or data in memory without one. Where there is none yet, it begins with a copy of what
@@ -17,8 +24,9 @@ export async function openEmbedded(directory?: string): Promise<PGlite> {
     // Made beside, and moved: a process that ends meanwhile leaves no half of a database.
     const made = `${directory}.new`;
     rmSync(made, { recursive: true, force: true });
-    const pglite = await PGlite.create({ dataDir: made, loadDataDir: await dataDir() });
-    await pglite.close();
+    const packed = Readable.from((await dataDir()).stream());
+    mkdirSync(made, { mode: 0o700 });
+    await pipeline(packed, createGunzip(), extract(made, { map: forOwnerOnly }));
     renameSync(made, directory);
   }
   return PGlite.create({ ...settings, dataDir: directory });
