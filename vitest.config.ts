@@ -24,7 +24,7 @@ export default defineConfig({
     // What V8 made of a package is there for the next test's process.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url)) },
     // Much of a test is waiting for programs that it has started: more files at once than there are processors.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     // A machine that does other things meanwhile may starve a test; two times in a row it is the test's own failure.
     retry: process.env['CI'] ? 1 : 0,
   },

@@ -31,6 +31,8 @@ describe('install', () => {
       '--from-literal=username=root',
       '--from-literal=password=correct horse',
     ]);
+    // Prometheus and Jaeger, who are asked much later, start along with the release.
+    await kubectl(['apply', '-f', watchers]);
   });
 
   test.each([
@@ -61,8 +63,7 @@ describe('install', () => {
     );
   });
 
-  test('helm test, while those who watch the release start', async () => {
-    await kubectl(['apply', '-f', watchers]);
+  test('helm test', async () => {
     expect(await helm(['test', 'parley', '--timeout', '300s'])).toContain('Phase:          Succeeded');
   });
 
