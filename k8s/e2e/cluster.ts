@@ -181,3 +181,7 @@ spec:
     - {service: parley-chat-stable, weight: ${stable}}
     - {service: parley-chat-canary, weight: ${canary}}
 ${rollout}`;
+
+/** A condition of a ChatRoom. */
+export const condition = async (name: string, type: string) =>
+  (await resource('chatrooms', name)).status?.conditions?.find((c: any) => c.type === type);

@@ -1,8 +1,28 @@
 import { describe, expect, test } from 'vitest';
-import { apply, http, kubectl, podsOf, register, resource, room, weights } from './cluster.ts';
+import { apply, condition, http, kubectl, podsOf, register, resource, room, weights } from './cluster.ts';
 import { contents, traffic } from './traffic.ts';
 
 describe('faults', () => {
+  test('the leader is killed, chat is killed meanwhile, and a new room becomes ready all the same', async () => {
+    const lease = await resource('leases', 'parley-operator');
+    const leader = String(lease.spec.holderIdentity).split('_')[0] as string;
+    const [chat] = await podsOf('chat', 'stable');
+    await kubectl(['delete', 'pod', leader, chat as string, '--grace-period=0', '--force', '--wait=false']);
+    await apply(room('after-the-storm'));
+    await expect
+      .poll(() => condition('after-the-storm', 'Ready').then((c) => c?.status), { timeout: 60_000 })
+      .toBe('True');
+    const ada = await register();
+    await expect
+      .poll(
+        async () => (await http('POST', '/v1/rooms/after-the-storm/messages', { content: 'calm' }, ada.token)).status,
+      )
+      .toBe(200);
+    await kubectl(['rollout', 'status', 'deployment/parley-chat', 'deployment/parley-operator', '--timeout=90s']).catch(
+      () => undefined,
+    );
+  });
+
   // These two at once: the second is about the canary's pods alone, and mostly waits.
   test.concurrent('a pod of chat is killed three times under load: nothing acknowledged is lost or repeated', async ({
     expect,

@@ -63,10 +63,6 @@ describe('install', () => {
     );
   });
 
-  test('helm test', async () => {
-    expect(await helm(['test', 'parley', '--timeout', '300s'])).toContain('Phase:          Succeeded');
-  });
-
   test('pods have a service account token only where they watch something', async () => {
     const mounting = (await pods('app.kubernetes.io/instance=parley'))
       .filter((pod) => pod.spec.volumes.some((volume: any) => volume.name.startsWith('kube-api-access')))
@@ -75,8 +71,12 @@ describe('install', () => {
   });
 });
 
-// What follows, up to what Prometheus and Jaeger see, is done at once: most of it waits.
-describe.concurrent('a wrong setting', () => {
+// What follows, up to rooms as resources, is done at once: most of it waits.
+describe.concurrent('installed', () => {
+  test('helm test', async ({ expect }) => {
+    expect(await helm(['test', 'parley', '--timeout', '300s'])).toContain('Phase:          Succeeded');
+  });
+
   test('a missing Secret, and then a wrong password in it, is told by the pod, which does not crash again and again', async ({
     expect,
   }) => {
