@@ -17,12 +17,14 @@ COPY services/payment/package.json services/payment/
 COPY services/platform/package.json services/platform/
 COPY services/user/package.json services/user/
 COPY services/web/package.json services/web/
-# What the platform needs, and it only: not the root's tools, and not the `node` that the base image is. The bundle has
-# most of it inside; what stays is what is not JavaScript alone, or read as a file.
+# What the platform needs, and it only: not the root's tools, and not the `node` that the base image is. Type declarations
+# and source maps are a third of the packages, and of no use here. The bundle has most of the packages inside: of those in
+# `kept` it lacks what is not JavaScript alone, or read as a file.
 RUN npm ci --workspace @parley/platform --omit dev --ignore-scripts \
+ && rm -rf node_modules/@types node_modules/.package-lock.json \
+ && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
  && mkdir kept && cd node_modules \
- && cp -r --parents @electric-sql @node-rs grpc-health-check/proto @grpc/reflection/build/proto ../kept \
- && find ../kept -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+ && cp -r --parents @electric-sql @node-rs grpc-health-check/proto @grpc/reflection/build/proto ../kept
 
 FROM node:24-bookworm-slim
 WORKDIR /parley
@@ -31,7 +33,9 @@ ENV PARLEY_PROGRAM=/parley/services/platform/dist/main.js
 RUN printf '#!/bin/sh\nexec node --max-semi-space-size=32 "$PARLEY_PROGRAM" "$@"\n' >/usr/local/bin/parley \
  && chmod 0755 /usr/local/bin/parley \
  && install -d -o 1000 -g 1000 /parley/.compiled
-COPY --from=dependencies /parley/kept node_modules
+# All of them, PACKAGES=node_modules, are for who runs the source instead: charts/tilt.
+ARG PACKAGES=kept
+COPY --from=dependencies /parley/$PACKAGES node_modules
 COPY . .
 USER 1000:1000
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/parley/.compiled

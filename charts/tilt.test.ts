@@ -133,6 +133,12 @@ describe.skipIf(!canRun)(canRun ? 'the Tiltfile' : 'the Tiltfile (skipped: there
     expect(steps('fall_back_on').flatMap((step) => step.paths)).toEqual(expect.arrayContaining(packages));
   });
 
+  test('has the packages that source needs, which the image of a release has in its bundle', () => {
+    expect(read('charts/tilt/Dockerfile')).toContain('PARLEY_PROGRAM=/parley/services/platform/src/main.ts');
+    expect(read('charts/tilt/image')).toContain('--build-arg PACKAGES=node_modules');
+    expect(read('Dockerfile')).toContain('COPY --from=dependencies /parley/$PACKAGES node_modules');
+  });
+
   test('tells `restarting` of a change by the shell, since the image has no program `kill`', () => {
     expect(steps('run').map(({ cmd }) => cmd)).toEqual(['kill -USR1 1']);
   });
