@@ -18,9 +18,9 @@ describe('faults', () => {
         async () => (await http('POST', '/v1/rooms/after-the-storm/messages', { content: 'calm' }, ada.token)).status,
       )
       .toBe(200);
-    await kubectl(['rollout', 'status', 'deployment/parley-chat', 'deployment/parley-operator', '--timeout=90s']).catch(
-      () => undefined,
-    );
+    // What comes next kills others: first these are back.
+    for (const [component, track] of [['chat', 'stable'], ['operator']] as const)
+      await expect.poll(async () => (await podsOf(component, track)).length, { timeout: 90_000 }).toBe(2);
   });
 
   // These two at once: the second is about the canary's pods alone, and mostly waits.
