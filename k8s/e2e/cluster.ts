@@ -46,39 +46,40 @@ export const apply = (yaml: string) => kubectl(['apply', '-f', '-'], yaml);
 export const json = async (args: string[]): Promise<any> => JSON.parse(await kubectl([...args, '-o', 'json']));
 
 /**
- * What the API server answers, for what is asked again and again: through `kubectl proxy`, as each run of kubectl itself
- * takes some tenths of a second of CPU time. @throws Error for anything but a success
+ * What the API server answers in the tests' namespace, for what is asked again and again: through `kubectl proxy`, as each
+ * run of kubectl itself takes some tenths of a second of CPU time. @throws Error for anything but a success
  */
-async function read(path: string): Promise<Response> {
-  const response = await fetch(new URL(path, api), { signal: AbortSignal.timeout(10_000) });
+async function read(path: string, version = '/api/v1'): Promise<Response> {
+  const response = await fetch(new URL(`${version}/namespaces/${namespace}/${path}`, api), {
+    signal: AbortSignal.timeout(10_000),
+  });
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return response;
 }
+const readJson = async (path: string, version?: string): Promise<any> => (await read(path, version)).json();
 
 const versions = {
-  pods: '/api/v1',
   deployments: '/apis/apps/v1',
   leases: '/apis/coordination.k8s.io/v1',
   chatrooms: '/apis/parley.dev/v1alpha1',
   serviceweights: '/apis/parley.dev/v1alpha1',
 };
-type Kind = keyof typeof versions;
 
-/** A resource of the tests' namespace, as it is now. @throws where it is not */
-export const resource = async (kind: Kind, name: string): Promise<any> =>
-  (await read(`${versions[kind]}/namespaces/${namespace}/${kind}/${name}`)).json();
+/** A resource as it is now. @throws where it is not */
+export const resource = (kind: keyof typeof versions, name: string): Promise<any> =>
+  readJson(`${kind}/${name}`, versions[kind]);
 
 /** The pods with these labels. */
 export const pods = async (selector: string): Promise<any[]> =>
-  (
-    (await (
-      await read(`/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`)
-    ).json()) as any
-  ).items;
+  (await readJson(`pods?labelSelector=${encodeURIComponent(selector)}`)).items;
 
 /** What a service in the cluster answers, read as JSON. */
-export const inCluster = async (service: string, port: number, path: string): Promise<any> =>
-  (await read(`/api/v1/namespaces/${namespace}/services/${service}:${port}/proxy${path}`)).json();
+export const inCluster = (service: string, port: number, path: string): Promise<any> =>
+  readJson(`services/${service}:${port}/proxy${path}`);
+
+/** Of each event what it is about, and its reason. */
+export const events = () =>
+  kubectl(['get', 'events.events.k8s.io', '-o', 'jsonpath={range .items[*]}{.regarding.name} {.reason}{"\\n"}{end}']);
 
 export async function helm(args: string[]): Promise<string> {
   const { code, out } = await tryHelm(args);
@@ -108,7 +109,7 @@ export async function controlPlane(args: string[]): Promise<void> {
 
 /** What a pod's metrics say: the sum of a metric's series whose labels hold all of these. */
 export async function metric(pod: string, name: string, labels: Record<string, string> = {}): Promise<number> {
-  const text = await (await read(`/api/v1/namespaces/${namespace}/pods/${pod}:9090/proxy/metrics`)).text();
+  const text = await (await read(`pods/${pod}:9090/proxy/metrics`)).text();
   const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
   return text
     .split('\n')

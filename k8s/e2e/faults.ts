@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { apply, condition, http, kubectl, podsOf, register, resource, room, weights } from './cluster.ts';
+import { apply, condition, events, http, kubectl, podsOf, register, resource, room, weights } from './cluster.ts';
 import { contents, traffic } from './traffic.ts';
 
 describe('faults', () => {
@@ -58,13 +58,7 @@ describe('faults', () => {
     await expect.poll(async () => (await rollout()).phase, { timeout: 120_000 }).toBe('Aborted');
     const { token } = await register();
     expect((await http('GET', '/v1/rooms', undefined, token)).status).toBe(200);
-    const events = await kubectl([
-      'get',
-      'events.events.k8s.io',
-      '-o',
-      'jsonpath={range .items[*]}{.regarding.name} {.reason}{"\\n"}{end}',
-    ]);
-    expect(events).toMatch(/parley-chat .*Abort/);
+    expect(await events()).toMatch(/parley-chat .*Abort/);
     await kubectl(['delete', 'sw', 'parley-chat']);
   });
 

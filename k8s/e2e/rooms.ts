@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what kubectl and HTTP answer is looked at, not typed.
 import { describe, test } from 'vitest';
-import { apply, channel, condition, http, kubectl, register, room, tryKubectl } from './cluster.ts';
+import { apply, channel, condition, events, http, kubectl, register, room, tryKubectl } from './cluster.ts';
 
 const admin = async () =>
   (await http('POST', '/v1/auth/login', { username: 'root', password: 'correct horse' })).body.access_token as string;
@@ -32,13 +32,7 @@ describe.concurrent('rooms as resources', () => {
       .poll(async () => (await rooms.getRoom({ room_id: 'drifting' })).spec?.topic, { timeout: 40_000 })
       .toBe('as declared');
     await expect.poll(() => condition('drifting', 'Drifted').then((c) => c?.status), { timeout: 30_000 }).toBe('True');
-    const events = await kubectl([
-      'get',
-      'events.events.k8s.io',
-      '-o',
-      'jsonpath={range .items[*]}{.regarding.name} {.reason}{"\\n"}{end}',
-    ]);
-    expect(events).toMatch(/drifting .*Drift/);
+    expect(await events()).toMatch(/drifting .*Drift/);
   });
 
   test('a deleted resource takes its room along, and its history where it says so', async ({ expect }) => {
