@@ -12,6 +12,7 @@ export default defineConfig({
       'k8s/apiserver/**/*.test.ts',
       '*.test.ts',
     ],
+    globalSetup: './scripts/test-folder.ts',
     testTimeout: 60_000,
     // What a test waits for may take its time on a busy machine.
     expect: { poll: { timeout: 20_000 } },

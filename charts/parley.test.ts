@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: manifests are looked at, not typed.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ApiServer, startApiServer } from '@parley/apiserver';
+import { type ApiServer, lendApiServer } from '@parley/apiserver';
 import { leaderRules, releaseRules, watchRules } from '@parley/operator/rules';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -57,7 +57,7 @@ describe('what is rendered', () => {
 describe('a real API server', () => {
   let api: ApiServer;
   beforeAll(async () => {
-    api = await startApiServer();
+    api = await lendApiServer();
     const levels = {
       'pod-security.kubernetes.io/enforce': 'restricted',
       'pod-security.kubernetes.io/warn': 'restricted',

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findPrograms, startApiServer } from '@parley/apiserver';
+import { findPrograms, lendApiServer } from '@parley/apiserver';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { chart, podsOf, render, resources } from './rendering.ts';
 
@@ -161,7 +161,7 @@ describe.skipIf(!canRun)(canRun ? 'the Tiltfile' : 'the Tiltfile (skipped: there
   });
 
   test('finds a namespace and signing keys, made once, but no release of Helm, and asks for what an API server takes', async () => {
-    await using api = await startApiServer();
+    await using api = await lendApiServer();
     const kubeconfig = JSON.parse(readFileSync(api.kubeconfigFile, 'utf8'));
     kubeconfig.contexts[0].name = 'kind-parley';
     const KUBECONFIG = `${api.kubeconfigFile}.kind`;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ApiServer, startApiServer } from './index.ts';
+import { type ApiServer, lendApiServer, startApiServer } from './index.ts';
 
 let api: ApiServer;
 beforeAll(async () => {
@@ -68,4 +68,45 @@ test('after a compaction a watch from an older version is gone', async () => {
 
 test('a flag that it refuses is told with the end of its log', async () => {
   await expect(startApiServer({ flags: ['--no-such-flag'] })).rejects.toThrow('unknown flag: --no-such-flag');
+});
+
+test('one that is given back is lent again, empty, and takes the same definitions anew', async () => {
+  const group = '/apis/example.com/v1/namespaces/default/things';
+  const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  const definition = (field: string) => ({
+    metadata: { name: 'things.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { kind: 'Thing', plural: 'things' },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', properties: { [field]: { type: 'string' } } } },
+        },
+      ],
+    },
+  });
+  const keep = async (lent: ApiServer, field: string) => {
+    expect((await lent.request('POST', definitions, { body: definition(field) })).status).toBe(201);
+    await expect.poll(async () => (await lent.request('GET', group)).body.items).toEqual([]);
+    const thing = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'kept', finalizers: ['a.b/c'] } };
+    const made = await lent.request('POST', group, { body: { ...thing, [field]: 'kept' } });
+    expect(made.body[field]).toBe('kept');
+  };
+  const first = await lendApiServer();
+  await first.request('POST', configMaps, { body: configMap('left') });
+  await first.request('POST', '/api/v1/namespaces', { body: { metadata: { name: 'left' } } });
+  await keep(first, 'one');
+  await first[Symbol.asyncDispose]();
+
+  await using second = await lendApiServer();
+  expect(second.url).toBe(first.url);
+  expect((await second.request('GET', `${configMaps}/left`)).status).toBe(404);
+  expect((await second.request('GET', '/api/v1/namespaces/left')).status).toBe(404);
+  await keep(second, 'two');
+  await using third = await lendApiServer();
+  expect(third.url).not.toBe(second.url);
 });

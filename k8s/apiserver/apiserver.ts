@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { request as httpsRequest } from 'node:https';
+import { Agent, request as httpsRequest } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { compact } from './etcd.ts';
 import { Program } from './process.ts';
 import { findPrograms } from './programs.ts';
 
@@ -141,8 +143,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   // kube-apiserver signs its own certificate, once, at its first start.
   const readCa = () => readFile(join(folder, 'certs', 'apiserver.crt'), 'utf8');
   let ca = '';
+  // Half of what a short request costs would be its handshake.
+  const agent = new Agent({ keepAlive: true });
   const request = (method: string, path: string, { body, contentType, token }: RequestOptions = {}) =>
-    send(method, new URL(path, url), ca, token ?? tokenOf('admin'), body, contentType);
+    send(method, new URL(path, url), { agent, ca, token: token ?? tokenOf('admin'), body, contentType });
   const start = () =>
     apiserver.start(async () => {
       ca ||= await readCa();
@@ -150,12 +154,16 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       const ready = await Promise.all(['/readyz', '/api/v1/namespaces/default'].map((path) => request('GET', path)));
       return ready.every(({ status }) => status === 200);
     }, startTimeoutMs);
+  const removeNow = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   const dispose = async () => {
+    process.removeListener('exit', removeNow);
+    agent.destroy();
     await apiserver.stop('SIGKILL');
     await etcd.stop('SIGKILL');
     await rm(folder, { recursive: true, force: true });
   };
   try {
+    process.once('exit', removeNow);
     await etcd.start(async () => (await fetch(`${etcdUrl}/health`)).ok, startTimeoutMs);
     await start();
   } catch (error) {
@@ -228,17 +236,16 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function send(
-  method: string,
-  url: URL,
-  ca: string,
-  token: string,
-  body: unknown,
-  contentType = 'application/json',
-): Promise<Answer> {
+interface Sent extends RequestOptions {
+  agent: Agent;
+  ca: string;
+}
+
+function send(method: string, url: URL, sent: Sent): Promise<Answer> {
+  const { agent, ca, token, body, contentType = 'application/json' } = sent;
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': contentType }) };
-    const outgoing = httpsRequest(url, { method, ca, headers, agent: false, timeout: 30_000 }, (incoming) => {
+    const outgoing = httpsRequest(url, { method, ca, headers, agent, timeout: 30_000 }, (incoming) => {
       incoming.setEncoding('utf8');
       let text = '';
       incoming.on('data', (chunk) => {
@@ -251,21 +258,11 @@ function send(
       });
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${url.pathname} was not answered within 30 s`)));
-    outgoing.on('error', reject);
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      // A connection that was left open may be gone with the server that it was to.
+      if (outgoing.reusedSocket && error.code === 'ECONNRESET') resolve(send(method, url, sent));
+      else reject(error);
+    });
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });
-}
-
-/** etcd speaks JSON on its client port. */
-async function compact(etcdUrl: string): Promise<string> {
-  const call = async (path: string, body: unknown) => {
-    const answer = await fetch(`${etcdUrl}/v3/kv/${path}`, { method: 'POST', body: JSON.stringify(body) });
-    if (!answer.ok) throw new Error(`etcd answered ${path} with ${answer.status}: ${await answer.text()}`);
-    return (await answer.json()) as { header: { revision: string } };
-  };
-  // A watch from the version before the compacted one is still served: a write of our own makes that nobody's.
-  const base64 = (text: string) => Buffer.from(text).toString('base64');
-  const { header } = await call('put', { key: base64('/parley/compacted'), value: base64('') });
-  await call('compaction', { revision: header.revision, physical: true });
-  return header.revision;
 }

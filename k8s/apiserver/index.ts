@@ -1,2 +1,3 @@
-export { type ApiServer, type ApiServerOptions, startApiServer } from './apiserver.ts';
+export { type ApiServer, startApiServer } from './apiserver.ts';
+export { lendApiServer } from './lent.ts';
 export { findPrograms } from './programs.ts';

@@ -48,7 +48,19 @@ describe('install', () => {
 
   test('helm install, and the first message from outside', async () => {
     const begun = performance.now();
-    await helm(['install', 'parley', chart, '-f', values, '--wait', '--timeout', '300s']);
+    // With the canary that weights.ts is about; without a ServiceWeight it is one more pod of chat.
+    await helm([
+      'install',
+      'parley',
+      chart,
+      '-f',
+      values,
+      '--set',
+      'chat.canary.enabled=true',
+      '--wait',
+      '--timeout',
+      '300s',
+    ]);
     const installed = performance.now();
     await apply(room('general'));
     const ada = await register();

@@ -1,18 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RpcClient } from '@parley/kit';
 import { describe, expect, test } from 'vitest';
-import {
-  apply,
-  channel,
-  controlPlane,
-  kubectl,
-  metric,
-  podsOf,
-  register,
-  resource,
-  upgrade,
-  weights,
-} from './cluster.ts';
+import { apply, channel, controlPlane, kubectl, metric, podsOf, register, resource, weights } from './cluster.ts';
 import { traffic } from './traffic.ts';
 
 /** So many calls to chat over one channel, 20 at once. @returns how many there were */
@@ -59,7 +48,6 @@ async function withoutApiServer<Result>(work: () => Promise<Result>): Promise<Re
 
 describe('weights as resources', () => {
   test('a canary gets 10 in 100, then 50, then 10 again, also while the API server stands still; no call fails', async () => {
-    await upgrade('chat.canary.enabled=true');
     const { token } = await register();
     using gateway = channel(() => token);
     const chat = gateway.client('chat.ChatService');

@@ -17,7 +17,7 @@ let namespace: string;
 let path: string;
 
 beforeAll(async () => {
-  cluster = await startCluster({ users: { operator: [], releaser: [] }, audit: true });
+  cluster = await startCluster();
   chat = await ChatServer.listen();
 }, 90_000);
 afterAll(async () => {

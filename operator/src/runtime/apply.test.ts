@@ -10,7 +10,7 @@ import { setFinalizer } from './finalizer.ts';
 let cluster: Cluster;
 let client: ApiClient;
 beforeAll(async () => {
-  cluster = await startCluster({ users: { nobody: [] } });
+  cluster = await startCluster();
   client = cluster.client();
 }, 90_000);
 afterAll(() => cluster?.[Symbol.asyncDispose]());

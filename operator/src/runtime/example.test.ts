@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ApiServer, startApiServer } from '@parley/apiserver';
+import { type ApiServer, lendApiServer } from '@parley/apiserver';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../testing/until.ts';
 
@@ -14,7 +14,7 @@ let folder: string;
 let operator: ChildProcess | undefined;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'parley-example-'));
-  api = await startApiServer();
+  api = await lendApiServer();
   await post('/api/v1/namespaces', { metadata: { name: 'backups' } });
   await post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
     metadata: { name: 'backups.example.com' },

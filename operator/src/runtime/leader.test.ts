@@ -19,7 +19,7 @@ let runs: Promise<void>[];
 let children: ChildProcess[];
 
 beforeAll(async () => {
-  cluster = await startCluster({ users: { nobody: [] } });
+  cluster = await startCluster();
   client = cluster.client();
 }, 90_000);
 afterAll(() => cluster?.[Symbol.asyncDispose]());

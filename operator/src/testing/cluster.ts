@@ -1,5 +1,5 @@
 import { KubeConfig } from '@kubernetes/client-node';
-import { type ApiServer, type ApiServerOptions, startApiServer } from '@parley/apiserver';
+import { type ApiServer, lendApiServer } from '@parley/apiserver';
 import { crds } from '../api/index.ts';
 import { ApiClient, type ApiClientOptions } from '../runtime/index.ts';
 import { until } from './until.ts';
@@ -12,9 +12,9 @@ export interface Cluster extends AsyncDisposable {
   kubeConfig(user?: string): KubeConfig;
 }
 
-/** Starts etcd and kube-apiserver and installs the CRDs. */
-export async function startCluster(options: ApiServerOptions = {}): Promise<Cluster> {
-  const api = await startApiServer(options);
+/** An API server with nothing but the CRDs in it. */
+export async function startCluster(): Promise<Cluster> {
+  const api = await lendApiServer();
   const clients: ApiClient[] = [];
   const cluster: Cluster = {
     api,

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { connectivityState } from '@grpc/grpc-js';
-import { type ApiServer, startApiServer } from '@parley/apiserver';
+import { type ApiServer, lendApiServer } from '@parley/apiserver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster, defineServiceWeight, kubeConfig, until } from '../test/cluster.ts';
 import { EchoClient, EchoServer, tally } from '../test/fleet.ts';
@@ -19,7 +19,7 @@ describe.skipIf(host === undefined)('k8s:///', () => {
   let cluster: Cluster;
   let discovery: Discovery;
   beforeAll(async () => {
-    api = await startApiServer();
+    api = await lendApiServer();
     await defineServiceWeight(api);
     cluster = new Cluster(api, 'default');
     // As in production: no timing is shortened.

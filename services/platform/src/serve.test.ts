@@ -3,14 +3,14 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Database, silentLog } from '@parley/kit';
 import { startPostgres } from '@parley/kit/testing/postgres';
+import { program } from '@parley/kit/testing/program';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { startParley } from './testing/parley.ts';
 
-const main = fileURLToPath(new URL('../bin/parley.js', import.meta.url));
+const main = program(new URL('main.ts', import.meta.url));
 
 /** Runs `parley` to its end: for starts that are refused. */
 function parley(args: string[], env: Record<string, string> = {}) {
@@ -164,5 +164,5 @@ test('health, readiness and metrics are served, and SIGTERM ends the process wit
     /grpc_server_handled_total\{[^}]*grpc_method="ListRooms"[^}]*grpc_code="OK"/,
   );
   expect(await running.end('SIGTERM')).toBe(0);
-  expect(readFileSync(main, 'utf8')).toContain('Parley needs Node');
+  expect(readFileSync(new URL('../bin/parley.js', import.meta.url), 'utf8')).toContain('Parley needs Node');
 });
