@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, request as httpsRequest } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
@@ -154,16 +153,13 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       const ready = await Promise.all(['/readyz', '/api/v1/namespaces/default'].map((path) => request('GET', path)));
       return ready.every(({ status }) => status === 200);
     }, startTimeoutMs);
-  const removeNow = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   const dispose = async () => {
-    process.removeListener('exit', removeNow);
     agent.destroy();
     await apiserver.stop('SIGKILL');
     await etcd.stop('SIGKILL');
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    process.once('exit', removeNow);
     await etcd.start(async () => (await fetch(`${etcdUrl}/health`)).ok, startTimeoutMs);
     await start();
   } catch (error) {

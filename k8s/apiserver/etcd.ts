@@ -4,6 +4,9 @@ const base64 = (text: string) => Buffer.from(text).toString('base64');
 /** As a key and as a range's end it stands for the first and for what is behind the last. */
 const edge = base64('\0');
 
+/** etcd takes no more of them in one transaction. */
+const maxOperations = 128;
+
 interface Header {
   header: { revision: string };
 }
@@ -31,6 +34,9 @@ export async function compact(etcdUrl: string): Promise<string> {
 export async function deleteSince(etcdUrl: string, since: number): Promise<number> {
   const created = { key: edge, range_end: edge, keys_only: true, min_create_revision: since + 1 };
   const { kvs = [] } = await call<{ kvs?: { key: string }[] }>(etcdUrl, 'range', created);
-  await Promise.all(kvs.map(({ key }) => call(etcdUrl, 'deleterange', { key })));
+  for (let at = 0; at < kvs.length; at += maxOperations) {
+    const deletions = kvs.slice(at, at + maxOperations).map(({ key }) => ({ request_delete_range: { key } }));
+    await call(etcdUrl, 'txn', { success: deletions });
+  }
   return kvs.length;
 }

@@ -17,7 +17,7 @@ const options = {
 const emptyWithinMs = 30_000;
 const pollMs = 20;
 
-/** Those of this process that nobody has now. The process's end is theirs. */
+/** Those of this process that nobody has now. They end with it, and their folders with the test run's. */
 const free: Fresh[] = [];
 
 /**

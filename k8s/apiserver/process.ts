@@ -33,8 +33,6 @@ export class Program {
     const [file, ...args] = [...setpriv, ...this.#command] as [string, ...string[]];
     const log = openSync(this.#logFile, 'a');
     const child = spawn(file, args, { stdio: ['ignore', log, log] });
-    // Whoever has started it may end without waiting for it, and ends it thereby.
-    child.unref();
     this.#child = child;
     this.#exited = once(child, 'exit').catch(() => undefined);
     process.once('exit', this.#killNow);
@@ -55,7 +53,6 @@ export class Program {
 
   async stop(signal: NodeJS.Signals): Promise<void> {
     this.signal(signal);
-    this.#child?.ref();
     await this.#exited;
     process.removeListener('exit', this.#killNow);
   }

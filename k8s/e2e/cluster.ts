@@ -87,19 +87,11 @@ export async function helm(args: string[]): Promise<string> {
   return out;
 }
 export const tryHelm = (args: string[]) => run('helm', ['--kube-context', context, '-n', namespace, ...args]);
-/** Upgrades the release to the tests' values, with these changed, and waits until all of it is ready. */
-export const upgrade = (...changed: string[]) =>
-  helm([
-    'upgrade',
-    'parley',
-    chart,
-    '-f',
-    values,
-    ...changed.flatMap((set) => ['--set', set]),
-    '--wait',
-    '--timeout',
-    '300s',
-  ]);
+/** Installs or upgrades the release with the tests' values, with these changed, and waits until all of it is ready. */
+export const release = (verb: 'install' | 'upgrade', ...changed: string[]) => {
+  const given = ['-f', values, ...changed.flatMap((set) => ['--set', set])];
+  return helm([verb, 'parley', chart, ...given, '--wait', '--timeout', '300s']);
+};
 
 /** Runs a command on the node of the control plane. */
 export async function controlPlane(args: string[]): Promise<void> {

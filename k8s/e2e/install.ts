@@ -9,6 +9,7 @@ import {
   namespace,
   pods,
   register,
+  release,
   room,
   tryHelm,
   tryKubectl,
@@ -49,18 +50,7 @@ describe('install', () => {
   test('helm install, and the first message from outside', async () => {
     const begun = performance.now();
     // With the canary that weights.ts is about; without a ServiceWeight it is one more pod of chat.
-    await helm([
-      'install',
-      'parley',
-      chart,
-      '-f',
-      values,
-      '--set',
-      'chat.canary.enabled=true',
-      '--wait',
-      '--timeout',
-      '300s',
-    ]);
+    await release('install', 'chat.canary.enabled=true');
     const installed = performance.now();
     await apply(room('general'));
     const ada = await register();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { apply, helm, http, register, resource, room, upgrade } from './cluster.ts';
+import { apply, helm, http, register, release, resource, room } from './cluster.ts';
 import { contents, listener, traffic } from './traffic.ts';
 
 const image = async () => (await resource('deployments', 'parley-gateway')).spec.template.spec.containers[0].image;
@@ -12,7 +12,7 @@ describe('upgrade', () => {
     const ear = listener('moving', token);
     const load = traffic('moving', token, 3);
     await expect.poll(() => load.calls, { timeout: 60_000 }).toBeGreaterThan(50);
-    await upgrade('image.tag=e2e-next');
+    await release('upgrade', 'image.tag=e2e-next');
     expect(await image()).toBe('parley:e2e-next');
     await helm(['rollback', 'parley', '--wait', '--timeout', '300s']);
     expect(await image()).toBe('parley:e2e');

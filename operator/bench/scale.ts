@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { startApiServer } from '@parley/apiserver';
 import { KeyRing, serviceTokens } from '@parley/kit';
 import { CHAT_ROOMS, type ChatRoom } from '../src/api/index.ts';
 import { collectionPath, findCondition, Reflector } from '../src/runtime/index.ts';
@@ -19,7 +20,7 @@ const sizes = positionals.length > 0 ? positionals.map(Number) : [1_000];
 for (const size of sizes) console.log(JSON.stringify(await measure(size, values.peer)));
 
 async function measure(size: number, peer: string | undefined) {
-  await using cluster = await startCluster();
+  await using cluster = await startCluster(startApiServer);
   await using chat = await ChatServer.listen();
   await createRooms(cluster, size);
   const ready = countReady(cluster);

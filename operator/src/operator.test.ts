@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { RpcChannel, silentLog } from '@parley/kit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ChatRoom, ROOM_FINALIZER } from './api/index.ts';
@@ -84,22 +83,7 @@ const create = (name: string, spec: object = {}) =>
   });
 const get = async (name: string): Promise<ChatRoom> => (await cluster.api.request('GET', `${path}/${name}`)).body;
 /** What the API server was asked by operators under their Role, with the answer's code. */
-const asked = async () => {
-  const lines = (await readFile(cluster.api.auditLog, 'utf8')).trim().split('\n');
-  return lines
-    .map(
-      (line) =>
-        JSON.parse(line) as {
-          user: { username: string };
-          userAgent: string;
-          requestURI: string;
-          verb: string;
-          objectRef?: { apiGroup?: string; resource: string; subresource?: string };
-          responseStatus?: { code: number };
-        },
-    )
-    .filter(({ user }) => user.username === 'operator');
-};
+const asked = async () => (await cluster.asked()).filter(({ user }) => user.username === 'operator');
 const ready = (name: string) =>
   until(
     `${name} is Ready`,

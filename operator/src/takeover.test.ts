@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { program } from '@parley/kit/testing/program';
@@ -95,19 +95,9 @@ const readyRooms = async (): Promise<number> => {
 };
 /** What a process has written into the API server, in order. */
 const writesOf = async (name: Name): Promise<string[]> => {
-  const lines = (await readFile(cluster.api.auditLog, 'utf8')).trim().split('\n');
-  return lines
-    .map(
-      (line) =>
-        JSON.parse(line) as {
-          verb: string;
-          user: { username: string };
-          objectRef?: { namespace?: string; resource: string };
-          responseStatus: { code: number };
-        },
-    )
+  return (await cluster.asked())
     .filter(({ user, objectRef }) => user.username === name && objectRef?.namespace === namespace)
-    .filter(({ verb, responseStatus: { code } }) => !['get', 'list', 'watch'].includes(verb) && code < 300)
+    .filter(({ verb, responseStatus }) => !['get', 'list', 'watch'].includes(verb) && responseStatus!.code < 300)
     .map(({ verb, objectRef }) => `${verb} ${objectRef!.resource}`);
 };
 

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { silentLog, unavailable } from '@parley/kit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ChatRoom } from '../api/index.ts';
@@ -95,9 +94,7 @@ const event = (name: string, reason: string) =>
   until(`Event ${reason}`, async () => (await events(name)).find((item) => item.reason === reason));
 /** The operator's writes, Leases aside, as the API server counted them. */
 const writes = async () => {
-  const lines = (await readFile(cluster.api.auditLog, 'utf8')).trim().split('\n');
-  return lines
-    .map((line) => JSON.parse(line) as { verb: string; userAgent: string; objectRef?: { resource: string } })
+  return (await cluster.asked())
     .filter(({ userAgent }) => userAgent === 'operator-under-test')
     .filter(({ verb, objectRef }) => !['get', 'list', 'watch'].includes(verb) && objectRef?.resource !== 'leases')
     .length;

@@ -5,12 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Database, silentLog } from '@parley/kit';
 import { startPostgres } from '@parley/kit/testing/postgres';
-import { program } from '@parley/kit/testing/program';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { startParley } from './testing/parley.ts';
-
-const main = program(new URL('main.ts', import.meta.url));
+import { main, startParley } from './testing/parley.ts';
 
 /** Runs `parley` to its end: for starts that are refused. */
 function parley(args: string[], env: Record<string, string> = {}) {

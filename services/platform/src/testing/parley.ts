@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { program } from '@parley/kit/testing/program';
 
-const main = program(new URL('../main.ts', import.meta.url));
+/** The file that `node` runs as `parley`. */
+export const main = program(new URL('../main.ts', import.meta.url));
 
 export interface RunningParley extends AsyncDisposable {
   readonly pid: number;
