@@ -1,5 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { apply, condition, events, http, kubectl, podsOf, register, resource, room, weights } from './cluster.ts';
+import {
+  apply,
+  chart,
+  condition,
+  events,
+  helm,
+  http,
+  kubectl,
+  pods,
+  podsOf,
+  register,
+  resource,
+  room,
+  tryKubectl,
+  weights,
+} from './cluster.ts';
 import { contents, traffic } from './traffic.ts';
 
 describe('faults', () => {
@@ -23,7 +38,7 @@ describe('faults', () => {
       await expect.poll(async () => (await podsOf(component, track)).length, { timeout: 90_000 }).toBe(2);
   });
 
-  // These two at once: the second is about the canary's pods alone, and mostly waits.
+  // These three at once: the last two mostly wait, for pods that nobody calls.
   test.concurrent('a pod of chat is killed three times under load: nothing acknowledged is lost or repeated', async ({
     expect,
   }) => {
@@ -60,6 +75,33 @@ describe('faults', () => {
     expect((await http('GET', '/v1/rooms', undefined, token)).status).toBe(200);
     expect(await events()).toMatch(/parley-chat .*Abort/);
     await kubectl(['delete', 'sw', 'parley-chat']);
+  });
+
+  test.concurrent('a missing Secret, and then a wrong password in it, is told by the pod, which does not crash again and again', async ({
+    expect,
+  }) => {
+    const off = ['order', 'payment', 'gateway', 'chat'].flatMap((name) => ['--set', `${name}.replicas=0`]);
+    const given = [
+      '--set',
+      'image.tag=e2e,crds.enabled=false,operator.enabled=false,redis.enabled=false,postgresql.existingSecret=database,user.replicas=1',
+      ...off,
+    ];
+    await helm(['install', 'broken', chart, ...given]);
+    const user = 'app.kubernetes.io/instance=broken,app.kubernetes.io/component=user';
+    const migrate = async () => (await pods(user))[0]?.status.initContainerStatuses?.[0];
+    await expect
+      .poll(async () => (await migrate())?.state.waiting?.message, { timeout: 60_000 })
+      .toContain('secret "database" not found');
+
+    // The pod goes on by itself once the Secret is there.
+    const url = 'postgres://parley:wrong@parley-postgresql:5432/parley';
+    await kubectl(['create', 'secret', 'generic', 'database', `--from-literal=url=${url}`]);
+    await expect
+      .poll(async () => (await tryKubectl(['logs', '-l', user, '-c', 'migrate'])).out, { timeout: 60_000 })
+      .toMatch(/DATABASE_URL.*password authentication failed/);
+    expect((await migrate()).restartCount).toBe(0);
+    await helm(['uninstall', 'broken', '--wait', '--timeout', '90s']);
+    await kubectl(['delete', 'secret', 'database']);
   });
 
   test('Redis is killed: sending goes on when it is back, and what was acknowledged is there', async () => {
