@@ -31,11 +31,11 @@ async function canaryShare(calls: () => Promise<number>): Promise<number> {
   return after.canary / sent;
 }
 
-/** Does this while the API server stands still, for 30 s. */
+/** Does this while the API server stands still, for 20 s. */
 async function withoutApiServer<Result>(work: () => Promise<Result>): Promise<Result> {
   await controlPlane(['pkill', '-STOP', 'kube-apiserver']);
   // Less than the 50 s after which nodes that cannot report are taken for dead; discovery's own tests have the minutes.
-  const back = sleep(30_000).then(() => controlPlane(['pkill', '-CONT', 'kube-apiserver']));
+  const back = sleep(20_000).then(() => controlPlane(['pkill', '-CONT', 'kube-apiserver']));
   try {
     return await work();
   } finally {
@@ -77,7 +77,7 @@ describe('weights as resources', () => {
     const share = await canaryShare(() => withoutApiServer(() => call(chat, 10_000)));
     await others.stop();
     console.log(`90/10 over 10,000 calls: ${(share * 100).toFixed(2)} % came to the canary`);
-    console.log(`API server away for 30 s: ${others.failures.length} of ${others.calls} other calls failed`);
+    console.log(`API server away for 20 s: ${others.failures.length} of ${others.calls} other calls failed`);
     expect(Math.abs(share - 0.1)).toBeLessThanOrEqual(0.01);
     expect(others.failures).toEqual([]);
     expect(others.calls).toBeGreaterThan(100);

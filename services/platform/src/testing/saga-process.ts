@@ -1,8 +1,8 @@
 /**
- * Orders and payments in one process that dies between steps: `node saga-process.ts <postgres url> <probability>`.
- * Prints its gRPC port and its key folder's token once it listens. The buyer's messages are kept in the table told.
+ * Orders and payments in one process that dies after one of some steps: `node saga-process.ts <postgres url> <step>...`.
+ * Prints its gRPC port and the buyer's token once it listens, and the step before it dies.
  */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,9 +21,12 @@ import {
 import { createOrderService } from '@parley/order';
 import { createPaymentService } from '@parley/payment';
 
-const [url, probability] = [process.argv[2] as string, Number(process.argv[3])];
-const mayDie = (_step: string) => {
-  if (Math.random() < probability) process.kill(process.pid, 'SIGKILL');
+const [url, ...deadly] = process.argv.slice(2);
+let listening = false;
+const mayDie = (step: string) => {
+  if (!listening || !deadly.includes(step)) return;
+  writeSync(1, `${step}\n`);
+  process.kill(process.pid, 'SIGKILL');
 };
 const folder = mkdtempSync(join(tmpdir(), 'parley-saga-'));
 makeKeys(folder);
@@ -67,4 +70,5 @@ await RpcServer.listen({
   metrics,
 });
 const buyer = signToken(keys, { userId: '42', username: 'buyer', role: 'member' });
-process.stdout.write(`${JSON.stringify({ port, buyer })}\n`);
+writeSync(1, `${JSON.stringify({ port, buyer })}\n`);
+listening = true;
