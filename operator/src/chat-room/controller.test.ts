@@ -198,6 +198,11 @@ describe('a room', () => {
 
   test('that nobody has is adopted', async () => {
     chat.make('found');
+    // The operator has heard of it when it hears of what came after.
+    await create('next');
+    await ready('next');
+    chat.talk('next', { members: 1 });
+    await until('the numbers', async () => (await get('next')).status?.members === 1);
     await create('found');
     await ready('found');
     expect(chat.rooms.get('found')?.spec?.display_name).toBe('found');
