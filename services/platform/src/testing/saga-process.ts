@@ -22,6 +22,7 @@ import { createOrderService } from '@parley/order';
 import { createPaymentService } from '@parley/payment';
 
 const [url, ...deadly] = process.argv.slice(2);
+/** No step is told before the port is. */
 let listening = false;
 const mayDie = (step: string) => {
   if (!listening || !deadly.includes(step)) return;
