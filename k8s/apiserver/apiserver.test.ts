@@ -95,6 +95,12 @@ test('one that is given back is lent again, empty, and takes the same definition
     const thing = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'kept', finalizers: ['a.b/c'] } };
     const made = await lent.request('POST', group, { body: { ...thing, [field]: 'kept' } });
     expect(made.body[field]).toBe('kept');
+    const ports = [{ port: 80, nodePort: 30080 }];
+    const service = { metadata: { name: 'kept' }, spec: { type: 'NodePort', ports } };
+    for (const query of ['?dryRun=All', '']) {
+      const served = await lent.request('POST', `/api/v1/namespaces/default/services${query}`, { body: service });
+      expect(served.body.spec?.ports[0].nodePort, served.body.message).toBe(30080);
+    }
   };
   const first = await lendApiServer();
   await first.request('POST', configMaps, { body: configMap('left') });

@@ -22,8 +22,8 @@ const free: Fresh[] = [];
 
 /**
  * An API server that somebody may have had before: a start takes four seconds of a processor. Disposed of it is given
- * back, and emptied of all that was made in it, in etcd, so that neither finalizers nor the absent controllers matter;
- * what stays is changes to what it came with, and its audit log.
+ * back, and emptied of all that was made in it, mostly in etcd, so that neither finalizers nor the absent controllers
+ * matter; what stays is changes to what it came with, and its audit log.
  */
 export async function lendApiServer(): Promise<ApiServer> {
   const lent = free.pop() ?? (await start());
@@ -48,11 +48,21 @@ async function start(): Promise<Fresh> {
 
 /** Until the API server has heard of it: it serves no foreign group any more, and has made nothing anew meanwhile. */
 async function empty({ api, revision }: Fresh): Promise<void> {
+  await deleteServices(api);
   const deadline = Date.now() + emptyWithinMs;
   while ((await deleteSince(api.etcdUrl, revision)) > 0 || (await foreignGroups(api)).length > 0) {
     if (Date.now() > deadline)
       throw new Error(`the API server was not empty within ${emptyWithinMs} ms: it serves ${await foreignGroups(api)}`);
     await delay(pollMs);
+  }
+}
+
+/** By asking: which ports of the nodes they had, the API server itself remembers, besides etcd. */
+async function deleteServices(api: ApiServer): Promise<void> {
+  const { body } = await api.request('GET', '/api/v1/services');
+  for (const { metadata } of body.items) {
+    if (metadata.namespace === 'default' && metadata.name === 'kubernetes') continue;
+    await api.request('DELETE', `/api/v1/namespaces/${metadata.namespace}/services/${metadata.name}`);
   }
 }
 
