@@ -120,7 +120,7 @@ test('a leader that gets SIGTERM is followed within 3 s, one that gets SIGKILL w
 }, 180_000);
 
 test('a leader that is stopped amid its work and resumed writes nothing until it leads again', async () => {
-  const rooms = 200;
+  const rooms = 80;
   const one = await start('one');
   await leads('one', 60_000);
   const two = await start('two');

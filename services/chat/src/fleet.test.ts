@@ -53,7 +53,7 @@ test('after a scale-up from two pods to four, each has its share of 400 streams,
     // Fewer than a room keeps, or the oldest would rightly be missing in the end.
     for (let i = 0; i < 8 * 900 && (!balanced || i < 200); i++) {
       await say(fleet, history, 'talker', roomOf(i), `message ${i}`, counts);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await new Promise((resolve) => setTimeout(resolve, 40));
     }
   })();
 
