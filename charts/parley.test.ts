@@ -74,7 +74,8 @@ describe('a real API server', () => {
     expect(taken.trim().split('\n').length).toBe(resources(rendered.get(name)!).length);
   });
 
-  const create = (pod: object) => api.request('POST', '/api/v1/namespaces/parley/pods?dryRun=All', { body: pod });
+  const dryRun = '/api/v1/namespaces/parley/pods?dryRun=All&fieldValidation=Strict';
+  const create = (pod: object) => api.request('POST', dryRun, { body: pod });
 
   test.each(Object.keys(valueSets))('lets every pod of %s into a namespace of restricted pods', async (name) => {
     const pods = podsOf(resources(rendered.get(name)!));
