@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, request as httpsRequest } from 'node:https';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from '@parley/kit/testing/port';
 import { compact } from './etcd.ts';
 import { Program } from './process.ts';
 import { findPrograms } from './programs.ts';
@@ -222,14 +222,6 @@ function kubeconfigYaml({ clusters, users, contexts, currentContext }: KubeConfi
     contexts: contexts.map(({ name, ...context }) => ({ name, context })),
     'current-context': currentContext,
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 interface Sent extends RequestOptions {

@@ -3,7 +3,7 @@ import type { CreateOrderRequest__Output } from '@parley/proto/order/CreateOrder
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Catalogue } from './catalogue.ts';
-import { price } from './validation.ts';
+import { page, price } from './validation.ts';
 
 const catalogue = new Catalogue([
   { id: 'mug', name: 'Mug', description: '', currency_code: 'EUR', minor_units: 1290 },
@@ -76,4 +76,14 @@ test('whatever is asked for, the total is exact or the order is refused', () => 
       }
     }),
   );
+});
+
+test.each([
+  [0, 50],
+  [-1, 50],
+  [1, 1],
+  [200, 200],
+  [201, 200],
+])('a page of %i has at most %i orders', (asked, size) => {
+  expect(page(asked, '')).toEqual({ size, before: undefined });
 });

@@ -82,14 +82,17 @@ function hashOf({ items, card_token }: CreateOrderRequest__Output): string {
   return createHash('sha256').update(JSON.stringify(asked)).digest('hex');
 }
 
-/** A page's size and where it begins. @throws AppError INVALID_ARGUMENT */
-export function page(size: number, token: string): { size: number; before: string | undefined } {
-  if (size < 0 || size > 200) throw invalid('page_size', `is ${size}; 1 to 200 are allowed (0: 50)`);
-  if (token === '') return { size: size || 50, before: undefined };
+const usualPage = 50;
+const largestPage = 200;
+
+/** A page's size, which is never an error, and where it begins. @throws AppError INVALID_ARGUMENT */
+export function page(asked: number, token: string): { size: number; before: string | undefined } {
+  const size = asked < 1 ? usualPage : Math.min(asked, largestPage);
+  if (token === '') return { size, before: undefined };
   const before = Buffer.from(token, 'base64url').toString();
   if (!/^ord_[0-9a-f-]{36}$/.test(before))
     throw invalid('page_token', 'is none that this service gave: use next_page_token of the page before');
-  return { size: size || 50, before };
+  return { size, before };
 }
 
 const newestVersion = 2_147_483_647;

@@ -13,7 +13,7 @@ import { hasTerminal, howToGetTerminal, Terminal } from './terminal.ts';
 const missing = [chromiumPath ? undefined : howToGetChromium, hasTerminal ? undefined : howToGetTerminal]
   .filter((one) => one !== undefined)
   .join('; ');
-const required = process.env['CI'] === 'true';
+const required = Boolean(process.env['CI']);
 const web = fileURLToPath(new URL('..', import.meta.url));
 const waitMs = 60_000;
 

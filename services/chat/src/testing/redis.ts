@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '@parley/kit/testing/port';
 import { Redis } from 'ioredis';
 
 const readyTimeoutMs = 30_000;
@@ -140,20 +140,5 @@ export async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`redis-server is not ready after ${readyTimeoutMs} ms`);
     await sleep(20);
-  }
-}
-
-/** Below 22,768, since a cluster's node also listens on the port 10,000 above; and below the ports that the system gives. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
   }
 }

@@ -1,10 +1,10 @@
 /** Everything as the chart runs it, without a cluster: nine processes over PostgreSQL and Redis, on ports that stay. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RedisServer, startRedis } from '@parley/chat/testing/redis';
 import { KeyRing, makeKeys } from '@parley/kit';
+import { freePort } from '@parley/kit/testing/port';
 import { type PostgresServer, startPostgres } from '@parley/kit/testing/postgres';
 import { Member } from './member.ts';
 import { openRelay, type Relay } from './relay.ts';
@@ -97,23 +97,4 @@ async function build(stack: AsyncDisposableStack, tally: Tally): Promise<Deploym
     relays,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
-}
-
-const given = new Set<number>();
-
-/** Below the ports that the system gives to connections: one of those would take a port whose owner is dead. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 22_000 + Math.floor(Math.random() * 10_000);
-    if (given.has(port)) continue;
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, () => resolve(true));
-    });
-    if (!isFree) continue;
-    given.add(port);
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
