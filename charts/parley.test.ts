@@ -86,6 +86,22 @@ describe('a real API server', () => {
     }
   });
 
+  test('takes names that YAML would read as something else, and an image by its digest', async () => {
+    await api.kubectl(['create', 'namespace', '1234']);
+    const { out } = await helm(['template', 'true', chart, '-n', '1234', '--kube-version', '1.34.4'], {
+      image: { tag: `1.0@sha256:${'0'.repeat(64)}`, pullSecrets: ['7'] },
+      auth: { existingSecret: '123' },
+      admin: { existingSecret: 'true' },
+      postgresql: { existingSecret: '0' },
+      redis: { storageClass: '1' },
+      gateway: { ingress: { enabled: true, className: '5', tlsSecret: '42' } },
+      serviceMonitor: { enabled: true },
+      networkPolicy: { enabled: true },
+    });
+    const taken = await api.kubectl(['apply', '--server-side', '--dry-run=server', '-n', '1234', '-f', '-'], out);
+    expect(taken.trim().split('\n').length).toBe(resources(out).length);
+  });
+
   test('would not let a pod in that may become root', async () => {
     const [pod] = podsOf(resources(rendered.get('defaults')!));
     delete pod.spec.securityContext.runAsNonRoot;
@@ -118,18 +134,25 @@ describe('values', () => {
     [{ env: { 'NOT-A-NAME': '1' } }, 'NOT-A-NAME'],
     [{ env: { LIST: ['a'] } }, 'env.LIST'],
     [{ chat: { env: { REDIS_URL: 'redis://cache' } } }, 'use the value redis.existingSecret'],
+    [{ user: { env: { PARLEY_CHAT_ADDRESS: 'mesh:1' } } }, 'env.PARLEY_CHAT_ADDRESS is not to be set'],
+    [{ env: { PARLEY_METRICS_PORT: 9191 } }, 'env.PARLEY_METRICS_PORT is not to be set'],
     [{ drainSeconds: -1 }, 'drainSeconds'],
     [{ user: { replicas: -1 } }, 'user.replicas'],
     [{ chat: { replicas: '2' } }, 'chat.replicas'],
     [{ order: { resources: { requests: { memory: 'lots' } } } }, 'order.resources.requests.memory'],
     [{ payment: { autoscaling: { targetCPU: 0 } } }, 'payment.autoscaling.targetCPU'],
     [{ chat: { maxUnavailable: 'half' } }, 'chat.maxUnavailable'],
+    [{ chat: { maxUnavailable: '150%' } }, 'chat.maxUnavailable'],
     [{ gateway: { service: { type: 'ExternalName' } } }, 'gateway.service.type'],
     [{ gateway: { service: { nodePort: 80 } } }, 'gateway.service.nodePort'],
     [{ gateway: { service: { grpcNodePort: 40000 } } }, 'gateway.service.grpcNodePort'],
+    [{ gateway: { service: { nodePort: 30080, grpcNodePort: 30080 } } }, 'gateway.service.grpcNodePort are both 30080'],
     [{ gateway: { allowedOrigins: ['example.com'] } }, 'gateway.allowedOrigins.0'],
+    [{ gateway: { trustedProxies: ['everybody'] } }, 'gateway.trustedProxies.0'],
+    [{ gateway: { ingress: { host: 'https://chat.example.com' } } }, 'gateway.ingress.host'],
     [{ redis: { appendfsync: 'never' } }, 'redis.appendfsync'],
     [{ postgresql: { storage: '2 GB' } }, 'postgresql.storage'],
+    [{ postgresql: { storage: 0 } }, 'postgresql.storage'],
     [{ operator: { prometheusUrl: 'prometheus' } }, 'operator.prometheusUrl'],
     [{ chat: { canary: { enbled: true } } }, 'enbled'],
     [{ postgres: { enabled: false } }, 'postgres'],
@@ -140,6 +163,26 @@ describe('values', () => {
     expect(code).not.toBe(0);
     // Before 3.18 Helm wrote user.replicas for /user/replicas.
     expect(out.replaceAll('/', '.')).toContain(name);
+  });
+
+  test.each(['1st', 'my.release', 'r'.repeat(49)])('the release name %s is refused', async (name) => {
+    const { code, out } = await helm(['template', name, chart, '--kube-version', '1.34.4']);
+    expect(code).not.toBe(0);
+    expect(out).toContain(`the release's name is "${name}"`);
+  });
+
+  test('a large number is a setting as it was written', async () => {
+    const rendered = await render({ chat: { env: { PARLEY_CHAT_QUEUE_BYTES: 2_097_152, RATIO: 0.5, FLAG: true } } });
+    for (const value of ['PARLEY_CHAT_QUEUE_BYTES, value: "2097152"', 'RATIO, value: "0.5"', 'FLAG, value: "true"'])
+      expect(rendered).toContain(value);
+  });
+
+  test('proxies are believed where the chart puts one in front, or where they are named', async () => {
+    const believed = async (gateway: object) =>
+      /PARLEY_TRUSTED_PROXIES, value: "(.*)"/.exec(await render({ gateway }))?.[1];
+    expect(await believed({})).toBeUndefined();
+    expect(await believed({ ingress: { enabled: true } })).toBe('uniquelocal');
+    expect(await believed({ trustedProxies: ['10.0.0.0/8', 'loopback'] })).toBe('10.0.0.0/8,loopback');
   });
 
   test('the schema knows the defaults exactly, and refuses every other key', () => {

@@ -69,7 +69,7 @@ describe('install', () => {
     const mounting = (await pods('app.kubernetes.io/instance=parley'))
       .filter((pod) => pod.spec.volumes.some((volume: any) => volume.name.startsWith('kube-api-access')))
       .map((pod) => pod.metadata.labels['app.kubernetes.io/component']);
-    expect([...new Set(mounting)].sort()).toEqual(['chat', 'gateway', 'operator', 'order']);
+    expect([...new Set(mounting)].sort()).toEqual(['chat', 'gateway', 'operator', 'order', 'payment']);
   });
 });
 

@@ -55,7 +55,7 @@ async function releaseAll({ client, watchNamespace }: ReleaseOptions, signal: Ab
   let next: string | undefined;
   do {
     const path = collectionPath(CHAT_ROOMS, watchNamespace);
-    const page: Page = await client.request({ method: 'GET', path, query: { limit: 500, continue: next }, signal });
+    const page = await list(client, path, next, signal);
     const held = page.items.filter(({ metadata }) => metadata.finalizers?.includes(ROOM_FINALIZER));
     for (let from = 0; from < held.length; from += 16) {
       await Promise.all(held.slice(from, from + 16).map((room) => releaseOne(client, room, signal)));
@@ -64,6 +64,16 @@ async function releaseAll({ client, watchNamespace }: ReleaseOptions, signal: Ab
     next = page.metadata.continue;
   } while (next);
   return released;
+}
+
+/** A page of rooms: of none where they are not defined, as after an install that has failed. */
+async function list(client: ApiClient, path: string, next: string | undefined, signal: AbortSignal): Promise<Page> {
+  try {
+    return await client.request({ method: 'GET', path, query: { limit: 500, continue: next }, signal });
+  } catch (error) {
+    if (!isApiError(error, 404)) throw error;
+    return { metadata: {}, items: [] };
+  }
 }
 
 /** A conflict is left to the next pass, which sees the room as it is by then. */

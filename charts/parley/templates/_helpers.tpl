@@ -4,19 +4,36 @@
 {{- printf "%s:%s" (default .root.Values.image.repository $own.repository) (default (default .root.Chart.AppVersion .root.Values.image.tag) $own.tag) -}}
 {{- end }}
 
+{{/* What a label can hold of the tag: the part before a digest, no longer than 63 characters. */}}
+{{- define "parley.version" -}}
+{{- default .Chart.AppVersion .Values.image.tag | splitList "@" | first | trunc 63 | trimAll "-_." -}}
+{{- end }}
+
 {{- define "parley.labels" -}}
 app.kubernetes.io/part-of: parley
 app.kubernetes.io/name: parley
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
-app.kubernetes.io/version: {{ default .root.Chart.AppVersion .root.Values.image.tag | quote }}
+app.kubernetes.io/version: {{ include "parley.version" .root | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 
+{{/* What no schema can see, and the API server would only say when half of the release is there. */}}
+{{- define "parley.check" -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]{0,46}[a-z0-9])?$" .Release.Name) -}}
+{{- fail (printf "the release's name is %q; its Services want small letters, digits and hyphens, a letter first, and 48 characters at most" .Release.Name) -}}
+{{- end -}}
+{{- with .Values.gateway.service -}}
+{{- if and .nodePort (eq (int .nodePort) (int .grpcNodePort)) -}}
+{{- fail (printf "gateway.service.nodePort and gateway.service.grpcNodePort are both %d: a port of the nodes is for one of them" (int .nodePort)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{- define "parley.selector" -}}
 app.kubernetes.io/name: parley
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -67,14 +84,15 @@ capabilities: {drop: [ALL]}
 {{- with .Values.image.pullSecrets -}}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}
 
 {{/*
-Settings from maps of environment variables; later maps win. A setting that has a value of its own is not to be given
-twice: Kubernetes would take the last one, and Helm's next upgrade might mix them up.
+Settings from maps of environment variables; later maps win. A setting that has a value of its own, or that the chart's
+Services and probes go by, is not to be given twice: Kubernetes would take the last one, and Helm's next upgrade might mix
+them up. JSON, since a large number is 1e+06 as a string of Go's.
 */}}
 {{- define "parley.env" -}}
 {{- $all := dict "LOG_LEVEL" .root.Values.logLevel -}}
@@ -87,27 +105,31 @@ twice: Kubernetes would take the last one, and Helm's next upgrade might mix the
   "PARLEY_ADMIN_USERNAME" "admin.existingSecret"
   "PARLEY_ADMIN_PASSWORD" "admin.existingSecret"
   "PARLEY_ALLOWED_ORIGINS" "gateway.allowedOrigins"
+  "PARLEY_TRUSTED_PROXIES" "gateway.trustedProxies"
   "PARLEY_PROMETHEUS_URL" "operator.prometheusUrl"
   "OTEL_EXPORTER_OTLP_ENDPOINT" "tracing.endpoint"
   "DATABASE_URL" "postgresql.existingSecret"
   "REDIS_URL" "redis.existingSecret"
 -}}
 {{- range $name, $value := $values }}{{ if hasKey $all $name }}{{ fail (printf "env.%s is not to be set: use the value %s" $name $value) }}{{ end }}{{ end -}}
+{{- $own := list "PARLEY_POD_NAME" "POD_NAMESPACE" "PARLEY_WATCH_NAMESPACE" "PARLEY_HTTP_PORT" "PARLEY_GRPC_PORT" "PARLEY_METRICS_PORT" -}}
+{{- range list "USER" "CHAT" "ORDER" "PAYMENT" }}{{ $own = append $own (printf "PARLEY_%s_ADDRESS" .) }}{{ end -}}
+{{- range $own }}{{ if hasKey $all . }}{{ fail (printf "env.%s is not to be set: the chart's own Services and probes go by it" .) }}{{ end }}{{ end -}}
 {{- $lines := list -}}
-{{- range $name, $value := $all }}{{ $lines = append $lines (printf "- {name: %s, value: %s}" $name ($value | toString | quote)) }}{{ end -}}
+{{- range $name, $value := $all }}{{ $lines = append $lines (printf "- {name: %s, value: %s}" $name (ternary $value (toJson $value) (kindIs "string" $value) | quote)) }}{{ end -}}
 {{- join "\n" $lines -}}
 {{- end }}
 
 {{/* DATABASE_URL, for migrations and services. */}}
 {{- define "parley.databaseEnv" -}}
 - name: DATABASE_URL
-  valueFrom: {secretKeyRef: {name: {{ include "parley.databaseSecret" . }}, key: url}}
+  valueFrom: {secretKeyRef: {name: {{ include "parley.databaseSecret" . | quote }}, key: url}}
 {{- end }}
 
 {{- define "parley.redisEnv" -}}
 {{- with include "parley.redisSecret" . -}}
 - name: REDIS_URL
-  valueFrom: {secretKeyRef: {name: {{ . }}, key: url}}
+  valueFrom: {secretKeyRef: {name: {{ . | quote }}, key: url}}
 {{- end }}
 {{- end }}
 
@@ -126,6 +148,17 @@ twice: Kubernetes would take the last one, and Helm's next upgrade might mix the
 {{- with .Values.tracing.endpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
 {{- end }}
+{{- end }}
+
+{{/* Whose word counts of where a caller is: behind a route of the chart's own, proxies in the cluster. */}}
+{{- define "parley.trustedProxies" -}}
+{{- with .Values.gateway -}}
+{{- if .trustedProxies -}}
+{{- join "," .trustedProxies -}}
+{{- else if or .ingress.enabled .httpRoute.enabled -}}
+uniquelocal
+{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{- define "parley.probes" -}}

@@ -1,7 +1,7 @@
 /** `parley`: one command line for every service, the operator and the client. */
 import { addClientCommands } from '@parley/client/cli/commands';
 import { StartError } from '@parley/kit';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { stopSignal } from './signals.ts';
 
 const program = new Command('parley')
@@ -20,9 +20,10 @@ program
 program
   .command('migrate')
   .description("bring the database's schemas up to date, or say that they are newer than this version")
-  .action(async () => {
+  .option('--patience <seconds>', 'where no database answers for so long, leave it to the services', seconds)
+  .action(async ({ patience }: { patience?: number }) => {
     const { migrateAll } = await import('./migrate.ts');
-    await migrateAll(process.env);
+    await migrateAll(process.env, patience);
   });
 
 program
@@ -70,6 +71,12 @@ program
   });
 
 addClientCommands(program);
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 86_400) return value;
+  throw new InvalidArgumentError('A number above 0 is allowed.');
+}
 
 try {
   await program.parseAsync();

@@ -12,12 +12,12 @@ import { main, startParley } from './testing/parley.ts';
 /** Runs `parley` to its end: for starts that are refused. */
 function parley(args: string[], env: Record<string, string> = {}) {
   const ports = { PARLEY_HTTP_PORT: '0', PARLEY_GRPC_PORT: '0', PARLEY_METRICS_PORT: '0' };
-  const { status, stderr } = spawnSync(process.execPath, [main, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...ports, ...env },
     encoding: 'utf8',
     timeout: 30_000,
   });
-  return { status, stderr };
+  return { status, stdout, stderr };
 }
 
 function temporary(): string & Disposable {
@@ -96,6 +96,20 @@ test('a database of a newer version is refused, and nothing is written to any sc
   const { rows } = await sql<{ name: string }>`select schema_name as name from information_schema.schemata
     where schema_name in ('users', 'chat', 'orders', 'payments') order by 1`.execute(database.as());
   expect(rows.map(({ name }) => name)).toEqual(['orders', 'payments']);
+});
+
+test('an upgrade whose database is still to be made leaves the schemas to the services', () => {
+  for (const [env, problem] of [
+    [{}, 'DATABASE_URL is not set'],
+    [{ DATABASE_URL: 'postgres://parley@127.0.0.1:1/parley' }, 'ECONNREFUSED'],
+  ] as const) {
+    const { status, stdout } = parley(['migrate', '--patience', '0.1'], env);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout.trim().split('\n').at(-1)!)).toMatchObject({
+      msg: 'database.left_to_the_services',
+      problem: expect.stringContaining(problem),
+    });
+  }
 });
 
 test('an unknown service and a port in use end with one sentence that says what to do', async () => {

@@ -22,6 +22,9 @@ export interface Store extends AsyncDisposable {
   database: Database | undefined;
 }
 
+/** No database answered for as long as it was waited for. */
+export class Unreachable extends StartError {}
+
 interface StoreParts {
   log: Logger;
   readiness: Readiness;
@@ -83,7 +86,7 @@ async function reachable(database: Database, { log, readiness, stop }: StorePart
     } catch (error) {
       problem = reason(error);
       log.error({ setting: 'DATABASE_URL', problem }, 'database.unreachable');
-      if (stop.aborted) throw new StartError(`DATABASE_URL: ${problem}`, 1, error);
+      if (stop.aborted) throw new Unreachable(`DATABASE_URL: ${problem}`, 1, error);
       await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined);
     }
   }

@@ -48,12 +48,16 @@ export function toStatus(
   return { code: status[error.code], details: error.message, metadata };
 }
 
+/** How grpc-js tells that a connection broke, or was closed, under a call that nobody has cancelled or answered. */
+const endedWithConnection = ['Call cancelled', 'Received RST_STREAM with code 0 (Call ended without gRPC status)'];
+
 /**
- * The code of a call that has ended. A call that begins while its connection breaks ends as CANCELLED in grpc-js, although
- * nobody has cancelled it (it says `Cancelled on client` where one has): for the caller that is a server which is not there.
+ * The code of a call that has ended. One that ends with its connection is CANCELLED in grpc-js where it has just begun (it
+ * says `Cancelled on client` where somebody has cancelled), and INTERNAL where the server closes it without a word: for the
+ * caller both are a server that is not there.
  */
 export function codeOf({ code, details }: Pick<StatusObject, 'code' | 'details'>): status {
-  return code === status.CANCELLED && details === 'Call cancelled' ? status.UNAVAILABLE : code;
+  return endedWithConnection.includes(details) ? status.UNAVAILABLE : code;
 }
 
 /** The AppError that another service answered with. */
