@@ -1,8 +1,12 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: manifests are looked at, not typed.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
 import { type ApiServer, lendApiServer } from '@parley/apiserver';
+import { silentLog } from '@parley/kit';
+import { releaseFinalizers } from '@parley/operator/release';
 import { leaderRules, releaseRules, watchRules } from '@parley/operator/rules';
+import { ApiClient } from '@parley/operator/runtime/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { readable } from './golden.ts';
@@ -100,6 +104,15 @@ describe('a real API server', () => {
     });
     const taken = await api.kubectl(['apply', '--server-side', '--dry-run=server', '-n', '1234', '-f', '-'], out);
     expect(taken.trim().split('\n').length).toBe(resources(out).length);
+  });
+
+  test('that knows no rooms, since the first install has failed, lets an uninstall pass', async () => {
+    const config = new KubeConfig();
+    config.loadFromFile(api.kubeconfigFile);
+    const client = new ApiClient(config);
+    const options = { client, namespace: 'parley', watchNamespace: 'parley', identity: 'uninstall', noticeMs: 1 };
+    expect(await releaseFinalizers({ ...options, log: silentLog }, new AbortController().signal)).toBe(0);
+    await client.close();
   });
 
   test('would not let a pod in that may become root', async () => {

@@ -114,7 +114,7 @@ class Election {
   readonly #log: Logger;
   #lease: Lease | undefined;
   /** The last record seen of another holder, and when: his lease runs from then, by this process's clock. */
-  #seen = { record: '', atMs: 0 };
+  #seen = { record: '', holder: '', atMs: 0 };
   #deadlineMs = 0;
 
   constructor(options: ElectionOptions) {
@@ -247,7 +247,9 @@ class Election {
     const holder = lease?.spec.holderIdentity;
     if (!lease || !holder || holder === this.#options.identity) return 0;
     const record = `${holder} ${lease.spec.renewTime} ${lease.metadata.resourceVersion}`;
-    if (record !== this.#seen.record) this.#seen = { record, atMs: monotonicMs() };
+    // Once a holder: who waits for one that he does not know, as of another release here, can read why.
+    if (holder !== this.#seen.holder) this.#log.info({ lease: this.#options.name, holder }, 'leader.another_leads');
+    if (record !== this.#seen.record) this.#seen = { record, holder, atMs: monotonicMs() };
     const leaseMs = (lease.spec.leaseDurationSeconds ?? this.#options.leaseMs / 1000) * 1000;
     return this.#seen.atMs + leaseMs - monotonicMs();
   }

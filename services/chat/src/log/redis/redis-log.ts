@@ -83,6 +83,8 @@ export class RedisLog implements ChatLog {
   /** Tells this pod's steps from others', and each from the one before. */
   readonly #writer = newEpoch();
   #steps = 0;
+  /** What was last wrong with a connection. */
+  #problem: string | undefined;
   /** For a log that has lost its tail; another one as soon as it may have been used. */
   #nextEpoch = newEpoch();
   /** Rooms that the store knows this pod to be in, by the pod's name. */
@@ -95,12 +97,14 @@ export class RedisLog implements ChatLog {
     this.#publish = this.#isCluster ? 'SPUBLISH' : 'PUBLISH';
     let away = false;
     this.#connection.on('error', (err: Error) => {
-      if (!away) log.warn({ err: err.message }, 'redis.away');
+      if (!away) log.warn({ setting: 'REDIS_URL', err: err.message }, 'redis.away');
       away = true;
+      this.#problem = err.message;
     });
     this.#connection.on('ready', () => {
       if (away) log.info({}, 'redis.back');
       away = false;
+      this.#problem = undefined;
     });
     this.#subscriptions = new Subscriptions(address, this.#connection, {
       message: (channel, payload) => {
@@ -134,7 +138,7 @@ export class RedisLog implements ChatLog {
       const warning = durabilityWarning(await opened.#persistence());
       if (warning) settings.log.warn({ warning }, 'redis.durability');
     } catch (error) {
-      settings.log.warn({ err: (error as Error).message }, 'redis.not_reached_at_start');
+      settings.log.warn({ setting: 'REDIS_URL', err: (error as Error).message }, 'redis.not_reached_at_start');
     }
     return opened;
   }
@@ -504,7 +508,12 @@ export class RedisLog implements ChatLog {
   }
 
   async check(): Promise<void> {
-    await this.#ask(() => this.#connection.exists(roomIndex));
+    try {
+      await this.#connection.exists(roomIndex);
+    } catch (error) {
+      // Whoever looks after it wants to know what Redis says, which callers are not told.
+      throw unavailable(`REDIS_URL: ${this.#problem ?? (error as Error).message}`, 1000, error);
+    }
     if (!this.#subscriptions.complete) throw unavailable('the chat log is being connected: try again', 1000);
   }
 

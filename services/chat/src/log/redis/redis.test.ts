@@ -1,5 +1,6 @@
 import { silentLog } from '@parley/kit';
 import { Cluster, Redis } from 'ioredis';
+import { expect, test } from 'vitest';
 import { startRedis } from '../../testing/redis.ts';
 import { startRedisCluster } from '../../testing/redis-cluster.ts';
 import { describeChatLog, type Store } from '../suite.ts';
@@ -42,4 +43,18 @@ describeChatLog('the chat log in a Redis cluster', async () => {
   const cluster = await startRedisCluster(3);
   const nodes = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }));
   return store(cluster.url, new Cluster(nodes), () => cluster[Symbol.asyncDispose]());
+});
+
+test('a wrong password, or nobody at the address, is told with the setting to look at', async () => {
+  await using server = await startRedis();
+  const client = new Redis(server.url);
+  await client.config('SET', 'requirepass', 'right');
+  client.disconnect();
+  for (const [url, problem] of [
+    [server.url.replace('redis://', 'redis://:wrong@'), /^REDIS_URL: .*WRONGPASS/],
+    ['redis://127.0.0.1:1', /^REDIS_URL: .*ECONNREFUSED/],
+  ] as const) {
+    await using log = await RedisLog.open({ url, log: silentLog });
+    await expect(log.check()).rejects.toThrow(problem);
+  }
 });
