@@ -57,6 +57,24 @@ describe('Rotation', () => {
     );
   });
 
+  it('tries a member once whatever its group is called by then', () => {
+    const [well, ill] = [
+      { group: 'well', usable: true },
+      { group: 'ill', usable: false },
+    ];
+    const of = (name: string, ...members: Member[]) => ({
+      name,
+      weight: 50,
+      members: members.map((member) => ({ member, weight: 10 })),
+    });
+    const rotation = new Rotation<Member>((member) => member.usable);
+    rotation.update([of('all', well, ill)]);
+    rotation.tryOnce(ill);
+    rotation.update([of('stable', well), of('canary', ill)]);
+    const picks = Array.from({ length: 10 }, () => rotation.pick()?.group);
+    expect(picks.filter((pick) => pick === 'ill')).toHaveLength(1);
+  });
+
   it('keeps the shares while members come and go, and never picks one that is not usable', () => {
     const change = fc.tuple(fc.nat(), fc.nat(), fc.integer({ min: 0, max: 30 }));
     fc.assert(

@@ -40,20 +40,21 @@ export class Rotation<Member> {
   /** Replaces the groups. Levels whose weights stay as they were keep their place in the rotation. */
   update(groups: readonly Group<Member>[]): void {
     const before = new Map(this.#rows.map((row) => [row.group.name, row]));
+    const trials = this.#rows.flatMap((row) => row.trials);
     this.#rows = groups.map((group) => {
       const row = before.get(group.name);
-      const members = new Set(group.members.map(({ member }) => member));
-      const trials = row?.trials.filter((member) => members.has(member)) ?? [];
       return {
         group,
         usable: row?.usable ?? [],
         weights: row?.weights ?? [],
         schedule: row?.schedule,
         dirty: true,
-        trials,
+        trials: [],
       };
     });
     this.#dirty = true;
+    // Whatever group a member is in now: nobody would ask for its trial again.
+    for (const member of trials) this.tryOnce(member);
   }
 
   /** Says that a member became usable or is so no longer. */
