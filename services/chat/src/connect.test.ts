@@ -150,6 +150,36 @@ describe.each(stores)('on $store', ({ open }) => {
     await expect.poll(() => watcher.notices, { timeout: 10_000 }).toContain('LEAVE 12');
   });
 
+  test('a gateway learns the welcome wherever its feed begins, and each time it is another one', async () => {
+    const token = rig.service();
+    const apply = (welcome_message: string) =>
+      pod.admin.applyRoom({ room_id: 'kind', spec: { display_name: 'Kind', welcome_message }, fence: 1 }, { token });
+    await apply('Welcome!');
+    const { room } = await pod.chat.getRoomInfo({ room_id: 'kind' });
+    using gateway = talker(token);
+    await gateway.ask({ subscribe: { ...member('kind', '11'), after: room!.cursor, observe: true } });
+    const welcomes = () =>
+      gateway.frames
+        .flatMap(({ event }) => event?.messages ?? [])
+        .filter(({ sequence }) => sequence === '0')
+        .map(({ content }) => content);
+    await expect.poll(welcomes).toEqual(['Welcome!']);
+    await apply('Welcome back!');
+    await apply('');
+    await expect.poll(() => welcomes().at(-1)).toBe('');
+    await gateway.ask({ subscribe: member('kind', '12') });
+    await gateway.ask({ send: { ...member('kind', '12'), content: 'x' } });
+    await expect.poll(() => gateway.textsIn('kind')).toEqual(['x']);
+    expect(welcomes().at(-1)).toBe('');
+    using ann = talker();
+    await apply('Hello!');
+    await ann.ask({ subscribe: { ...member('kind', 'ann'), after: room!.cursor } });
+    await expect.poll(() => ann.textsIn('kind')).toEqual(['x']);
+    expect(ann.frames.flatMap(({ event }) => event?.messages ?? []).filter(({ sequence }) => sequence === '0')).toEqual(
+      [],
+    );
+  });
+
   test('of a private room a gateway learns for each member whether he may, and when he no longer may', async () => {
     const token = rig.service();
     const spec = { display_name: 'Secret', private: true, member_ids: ['1', '2'], history_on_join: 10 };

@@ -114,6 +114,35 @@ test('lost history is told, and what was on screen is set apart from the new log
   expect(contents(alice.room('den'))).toEqual(['new']);
 });
 
+test('the welcome of a room is no part of its log: shown once, where one came in, and nothing is lost by it', async () => {
+  gateway.welcome = 'Read the rules.';
+  gateway.say('den', 'bob', 'before');
+  const kinds: string[] = [];
+  const alice = connect('alice', { onRoom: (_room, { kind }) => kinds.push(kind) });
+  alice.join('den');
+  await until(() => alice.room('den').welcome !== undefined);
+  gateway.say('den', 'bob', 'live');
+  await until(() => alice.room('den').messages.length === 2);
+  const { welcome, lost, earlier, unread } = alice.room('den');
+  expect(welcome).toMatchObject({ message: { content: 'Read the rules.' }, after: gateway.log('den')[0]!.id });
+  expect({ lost, earlier, unread }).toEqual({ lost: undefined, earlier: [], unread: 2 });
+  expect(contents(alice.room('den'))).toEqual(['before', 'live']);
+  expect(kinds.filter((kind) => kind === 'opening')).toHaveLength(1);
+});
+
+test('who comes again to a room where nobody has said anything is not welcomed twice', async () => {
+  gateway.welcome = 'Read the rules.';
+  const kinds: string[] = [];
+  const alice = connect('alice', { onRoom: (_room, { kind }) => kinds.push(kind) });
+  alice.join('den');
+  await until(() => kinds.includes('welcomed'));
+  gateway.dropAll();
+  await until(() => kinds.filter((kind) => kind === 'opened').length === 2);
+  gateway.say('den', 'bob', 'live');
+  await until(() => alice.room('den').messages.length === 1);
+  expect(kinds.filter((kind) => kind === 'welcomed')).toHaveLength(1);
+});
+
 test('a stream that leaves something out is taken up again before the hole', async () => {
   const alice = connect('alice');
   alice.join('den');

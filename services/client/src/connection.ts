@@ -5,9 +5,9 @@ import { isPassing, type ParleyError } from './problem.ts';
 import { randomKey } from './random-key.ts';
 import type { RoomEvent } from './room/events.ts';
 import { reduce } from './room/reduce.ts';
-import { cursorOf, emptyRoom, type RoomState } from './room/state.ts';
+import { cursorOf, emptyRoom, type RoomState, sequenceOf } from './room/state.ts';
 import { Sender, whatIsWrong } from './sender.ts';
-import type { ServerFrame } from './wire.ts';
+import type { ChatMessage, ServerFrame } from './wire.ts';
 
 export interface ConnectionOptions {
   /** The gateway's origin, such as `http://localhost:8080`. */
@@ -222,12 +222,22 @@ export class Connection {
       const lost = history_lost === 'HISTORY_LOST_UNSPECIFIED' ? undefined : history_lost;
       this.#apply(roomId, { kind: 'opened', cursor, resumed, lost });
     }
-    if (event.messages && event.messages.length > 0) {
+    const messages = event.messages ?? [];
+    const logged = messages.filter((message) => sequenceOf(message) > 0);
+    if (logged.length > 0) {
       const before = this.room(roomId).jumped;
-      const { jumped } = this.#apply(roomId, { kind: 'messages', messages: event.messages });
+      const { jumped } = this.#apply(roomId, { kind: 'messages', messages: logged });
       if (jumped && !before) this.#resume(roomId);
     }
+    const welcome = messages.find((message) => sequenceOf(message) === 0);
+    if (welcome) this.#welcomed(roomId, welcome);
     if (event.closed) this.#roomClosed(roomId, wish, event.closed.code);
+  }
+
+  /** A stream that begins without a cursor welcomes each time: whoever had nothing to resume after has heard it before. */
+  #welcomed(roomId: string, message: ChatMessage): void {
+    if (this.room(roomId).welcome?.message.content === message.content) return;
+    this.#apply(roomId, { kind: 'welcomed', message });
   }
 
   /** Takes a room's stream up again, after the last message that is here. */

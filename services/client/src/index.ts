@@ -9,7 +9,15 @@ export { isPassing, ParleyError } from './problem.ts';
 export { randomKey } from './random-key.ts';
 export type { RoomEvent } from './room/events.ts';
 export { reduce } from './room/reduce.ts';
-export { cursorOf, emptyRoom, type Pending, type RoomState, sequenceOf, visiblePending } from './room/state.ts';
+export {
+  cursorOf,
+  emptyRoom,
+  type Pending,
+  type RoomState,
+  sequenceOf,
+  visiblePending,
+  type Welcome,
+} from './room/state.ts';
 export { maxContentBytes, whatIsWrong } from './sender.ts';
 export { MemoryKeep, type Registration, Session, type TokenKeep, type Tokens } from './session.ts';
 export type * from './wire.ts';

@@ -9,7 +9,7 @@ import { type Actor, whyNotRead } from '../rooms/access.ts';
 import type { RoomRecord } from '../rooms/record.ts';
 import { serverFrame } from './codecs.ts';
 import type { Connection } from './connect.ts';
-import { openedWith, startOf, welcomeLine } from './read-streams.ts';
+import { lineOutside, openedWith, startOf, welcomeLine } from './read-streams.ts';
 import type { StreamOutlet } from './stream-outlet.ts';
 import { type Visit, visit } from './visit.ts';
 
@@ -29,6 +29,8 @@ export class ConnectedRoom implements Subscriber {
   #first: Visit | undefined;
   #place: Place | undefined;
   #opening: Promise<boolean> | undefined;
+  /** The welcome as a gateway was told it. */
+  #told = '';
 
   constructor(connection: Connection, roomId: string) {
     this.#connection = connection;
@@ -73,7 +75,7 @@ export class ConnectedRoom implements Subscriber {
       this.#members.set(visitor.actor.userId, { ref, visit: visitor, actor: visitor.actor });
       this.#connection.answer({ ref, event: { room_id: this.roomId, opened: openedWith(feed.head, after, lost) } });
       this.#place = feed.attach(this, sequence, lost !== undefined);
-      const welcome = after ? undefined : welcomeLine(visitor);
+      const welcome = after || this.#isGateways ? undefined : welcomeLine(visitor);
       if (welcome) this.#tell({ event: { room_id: this.roomId, messages: [welcome] } });
       this.recordChanged(feed.record);
     } catch (error) {
@@ -136,6 +138,7 @@ export class ConnectedRoom implements Subscriber {
       this.close('NOT_FOUND');
       return;
     }
+    if (this.#isGateways) this.#tellWelcome(record.spec.welcomeMessage);
     for (const { actor } of [...this.#members.values()]) {
       const unreadable = whyNotRead(record, actor);
       if (unreadable) this.#dismiss(actor.userId, unreadable.code);
@@ -155,6 +158,19 @@ export class ConnectedRoom implements Subscriber {
   end(error: AppError): void {
     if (error.code === 'RESOURCE_EXHAUSTED') this.#connection.end(error);
     else this.close(error.code);
+  }
+
+  get #isGateways(): boolean {
+    return this.#connection.caller.kind === 'service';
+  }
+
+  /** A gateway greets its viewers itself: it learns the welcome wherever its feed begins, and each time it is another one. */
+  #tellWelcome(content: string): void {
+    if (content === this.#told) return;
+    this.#told = content;
+    this.#tell({
+      event: { room_id: this.roomId, messages: [lineOutside(this.roomId, 'MESSAGE_TYPE_SYSTEM', { content })] },
+    });
   }
 
   #dismiss(userId: string, code: CodeName): void {

@@ -129,6 +129,7 @@ function endOfHistory(visitor: Visit, endsWithJoin: boolean): Buffer | undefined
   return lines.length === 0 ? undefined : Buffer.concat(lines.map(singleFrame));
 }
 
-function lineOutside(room_id: string, type: ChatMessage['type'], fields: ChatMessage): ChatMessage {
+/** A line of no place in the log, such as a room's welcome. */
+export function lineOutside(room_id: string, type: ChatMessage['type'], fields: ChatMessage): ChatMessage {
   return { id: messageId(), room_id, type, timestamp: formatTime(Date.now()), sequence: 0, ...fields };
 }

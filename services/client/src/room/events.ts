@@ -6,6 +6,7 @@ export type RoomEvent =
   | { kind: 'opening' }
   | { kind: 'opened'; cursor: string; resumed: boolean; lost?: HistoryLost }
   | { kind: 'messages'; messages: readonly ChatMessage[] }
+  | { kind: 'welcomed'; message: ChatMessage }
   | { kind: 'older'; messages: readonly ChatMessage[]; fromStart: boolean }
   | { kind: 'present'; userIds: readonly string[]; cursor: string }
   | { kind: 'named'; names: ReadonlyMap<string, string> }

@@ -17,6 +17,8 @@ export function reduce(state: RoomState, event: RoomEvent): RoomState {
       return dropSeen(opened(state, event.cursor, event.lost));
     case 'messages':
       return arrived(state, event.messages);
+    case 'welcomed':
+      return { ...state, welcome: { message: event.message, after: state.messages.at(-1)?.id } };
     case 'older':
       return prepend(state, event.messages, event.fromStart);
     case 'present':

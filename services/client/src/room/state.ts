@@ -27,6 +27,13 @@ export interface Typist {
   until: number;
 }
 
+/** What the room says to whoever comes: a line of no place in the log. */
+export interface Welcome {
+  message: ChatMessage;
+  /** The id of the message that was the last one here when it came; absent where nothing was. */
+  after?: string;
+}
+
 export type RoomPhase = 'closed' | 'opening' | 'open' | 'refused';
 
 export interface RoomState {
@@ -42,6 +49,7 @@ export interface RoomState {
   /** What was on screen before history was lost: shown above the notice, never as part of the log. */
   earlier: readonly ChatMessage[];
   lost?: HistoryLost;
+  welcome?: Welcome;
   /** Nothing older is kept than messages[0]. */
   fromStart: boolean;
   /** The live stream left something out: nothing is taken from it until it is resumed after messages.at(-1). */

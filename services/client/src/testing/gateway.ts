@@ -25,6 +25,8 @@ export class TestGateway {
   readonly logs = new Map<string, ChatMessage[]>();
   readonly hellos: string[] = [];
   epoch = 'e1';
+  /** What rooms say to whoever comes without a cursor. */
+  welcome = '';
   connections = 0;
   /** Asked before every frame is dealt with. */
   fate: (frame: ClientFrame) => Fate = () => 'ok';
@@ -178,6 +180,24 @@ export class TestGateway {
     };
     send(client, { ref, event: { room_id: roomId, messages: [], opened, closed: null } });
     this.#deliver(client, roomId);
+    if (after === '' && this.welcome !== '')
+      send(client, { event: { room_id: roomId, messages: [this.#welcomeLine(roomId)], opened: null, closed: null } });
+  }
+
+  #welcomeLine(room_id: string): ChatMessage {
+    return {
+      id: 'welcome',
+      room_id,
+      user_id: '',
+      username: '',
+      content: this.welcome,
+      timestamp: new Date().toISOString(),
+      type: 'MESSAGE_TYPE_SYSTEM',
+      sequence: '0',
+      epoch: '',
+      idempotency_key: '',
+      target_id: '',
+    };
   }
 
   #send(client: Client, ref: string, message: NonNullable<ClientFrame['send']>, fate: Fate): void {

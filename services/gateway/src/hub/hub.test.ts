@@ -204,6 +204,42 @@ test('the first who comes may be refused, and the second opens the room', async 
   await socket[Symbol.asyncDispose]();
 });
 
+test('whoever comes is welcomed once, also where somebody who looked opened the feed; who resumes is not', async () => {
+  const began = new Date().toISOString();
+  say('r', 1, 3);
+  world.store.room('r').welcome = 'Welcome!';
+  await using looker = await TestSocket.hello(world.url, world.token('9', 'user 9'));
+  await looker.ask({ subscribe: { room_id: 'r', after: 'e1-3', observe: true } });
+  await using a = await join('1', 'r');
+  await using back = await join('2', 'r', 'e1-3');
+  say('r', 4, 4);
+  for (const [one, contents] of [
+    [a, ['1', '2', '3', 'Welcome!', '4']],
+    [back, ['4']],
+    [looker, ['4']],
+  ] as const) {
+    await until(() => one.contents('r').includes('4'));
+    expect(one.contents('r')).toEqual(contents);
+  }
+  const welcome = (socket: TestSocket) =>
+    socket.frames.flatMap(({ event }) => event?.messages ?? []).find(({ sequence }) => sequence === '0');
+  expect(welcome(a)!.timestamp >= began).toBe(true);
+  world.pods[0]!.greet('r', 'Come in!');
+  say('r', 5, 5);
+  await until(() => a.contents('r').includes('5'));
+  await using later = await join('3', 'r');
+  await until(() => welcome(later));
+  expect(welcome(later)!.content).toBe('Come in!');
+  expect(a.contents('r').filter((content) => /!/.test(content))).toEqual(['Welcome!']);
+  world.pods[0]!.breakStreams(false);
+  world.store.room('r').welcome = '';
+  await until(() => world.pods[0]!.members('r').length === 4);
+  await using last = await join('4', 'r');
+  say('r', 6, 6);
+  await until(() => last.contents('r').includes('6'));
+  expect(welcome(last)).toBeUndefined();
+});
+
 test('a removed message is blank for who resumes', async () => {
   await using a = await join('1', 'r', 'e1-0');
   say('r', 1, 3);

@@ -1,5 +1,6 @@
 /** A room as this gateway follows it: one feed from chat, however many viewers; and for each member that he is there. */
 import type { CodeName } from '@parley/kit';
+import type { ChatMessage__Output } from '@parley/proto/chat/ChatMessage';
 import type { Closed__Output } from '@parley/proto/chat/Closed';
 import type { ListMessagesResponse__Output } from '@parley/proto/chat/ListMessagesResponse';
 import type { Opened__Output } from '@parley/proto/chat/Opened';
@@ -61,7 +62,7 @@ export class Room implements Passenger {
   #kept: (Position & { until: number }) | undefined;
   #disposed = false;
   /** What the room says to whoever comes: a line of no place in the log. */
-  #welcome: Entry | undefined;
+  #welcome: ChatMessage__Output | undefined;
 
   constructor(settings: RoomSettings) {
     this.#settings = settings;
@@ -142,7 +143,8 @@ export class Room implements Passenger {
 
   /** Greets a viewer who has come without a cursor. */
   welcome({ viewer }: Subscription): void {
-    if (this.#welcome) viewer.deliver(new Batch(this.id, [this.#welcome]));
+    if (!this.#welcome) return;
+    viewer.deliver(new Batch(this.id, [new Entry({ ...this.#welcome, timestamp: new Date().toISOString() })]));
   }
 
   leaveLive(subscription: Subscription): void {
@@ -177,6 +179,8 @@ export class Room implements Passenger {
     }
     this.#stream?.passengers.delete(this);
     this.#stream = stream;
+    // If there still is one, chat says it next.
+    this.#welcome = undefined;
     this.#resumes = 0;
     stream.passengers.add(this);
     const end = parseCursor(opened.cursor, 'cursor') ?? { epoch: '', sequence: 0 };
@@ -198,7 +202,10 @@ export class Room implements Passenger {
     if (opened && isLost(opened)) {
       this.#restart({ epoch: parseCursor(opened.cursor, 'cursor')?.epoch ?? '', sequence: 0 }, opened);
     }
-    for (const message of messages) this.#append(new Entry(message));
+    for (const message of messages) {
+      if (Number(message.sequence) > 0) this.#append(new Entry(message));
+      else this.#welcome = message.content === '' ? undefined : message;
+    }
     this.#audience.flushSoon();
     if (closed) this.#closed(stream, closed);
   }
@@ -250,10 +257,6 @@ export class Room implements Passenger {
 
   #append(entry: Entry): void {
     if (this.#head === undefined) return;
-    if (entry.sequence === 0) {
-      this.#welcome = entry;
-      return;
-    }
     if (entry.epoch !== this.#head.epoch) {
       const cursor = formatCursor({ epoch: entry.epoch, sequence: entry.sequence });
       const opened = { cursor, resumed: false, history_lost: 'HISTORY_LOST_EPOCH_CHANGED' } as const;

@@ -1,4 +1,4 @@
-import type { ChatMessage } from '@parley/client';
+import type { ChatMessage, Welcome } from '@parley/client';
 import { sequenceOf } from '@parley/client';
 import { Component } from 'preact';
 import type { Person } from './actions.tsx';
@@ -11,6 +11,7 @@ interface Props {
   me: string;
   removed: ReadonlySet<string>;
   newFrom?: number | undefined;
+  welcome?: Welcome | undefined;
   onPerson: (person: Person) => void;
 }
 
@@ -20,10 +21,11 @@ const turnMs = 5 * 60_000;
 /** A run of messages that is drawn again only when one of them changes. */
 export class Block extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
-    const { messages, previous, me, newFrom } = this.props;
+    const { messages, previous, me, newFrom, welcome } = this.props;
     return (
       next.me !== me ||
       next.newFrom !== newFrom ||
+      next.welcome !== welcome ||
       next.previous !== previous ||
       next.messages.length !== messages.length ||
       next.messages.some((message, index) => message !== messages[index])
@@ -31,7 +33,7 @@ export class Block extends Component<Props> {
   }
 
   override render() {
-    const { messages, previous, me, newFrom, removed, onPerson } = this.props;
+    const { messages, previous, me, newFrom, welcome, removed, onPerson } = this.props;
     return (
       <div class="block">
         {messages.map((message, index) => {
@@ -53,6 +55,7 @@ export class Block extends Component<Props> {
               ) : (
                 <NoticeRow message={message} />
               )}
+              {welcome?.after === message.id && <NoticeRow message={welcome.message} />}
             </div>
           );
         })}

@@ -1,4 +1,4 @@
-import { type ChatMessage, sequenceOf } from '@parley/client';
+import { type ChatMessage, sequenceOf, type Welcome } from '@parley/client';
 import type { Person } from './actions.tsx';
 import { Block } from './block.tsx';
 
@@ -7,6 +7,7 @@ interface BlocksProps {
   me: string;
   removed: ReadonlySet<string>;
   newFrom?: number | undefined;
+  welcome?: Welcome | undefined;
   onPerson: (person: Person) => void;
 }
 

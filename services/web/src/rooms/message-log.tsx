@@ -4,7 +4,7 @@ import { Icon } from '../parts/icon.tsx';
 import { dismiss, markRead, readOlder, retry } from '../state/chat.ts';
 import type { Person } from './actions.tsx';
 import { Blocks } from './blocks.tsx';
-import { PendingRow } from './rows.tsx';
+import { NoticeRow, PendingRow } from './rows.tsx';
 
 interface Props {
   room: RoomState;
@@ -100,7 +100,13 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
       >
         <div class="log-top">{topText(room, reading)}</div>
         {room.earlier.length > 0 && (
-          <Blocks messages={room.earlier} me={room.me} removed={room.removed} onPerson={onPerson} />
+          <Blocks
+            messages={room.earlier}
+            me={room.me}
+            removed={room.removed}
+            welcome={room.welcome}
+            onPerson={onPerson}
+          />
         )}
         {room.lost && room.earlier.length > 0 && (
           <p class="lost" role="alert" data-testid="history-lost">
@@ -108,7 +114,15 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
           </p>
         )}
         <div ref={content} role="log" aria-live="polite" aria-busy={room.phase !== 'open'}>
-          <Blocks messages={room.messages} me={room.me} removed={room.removed} newFrom={newFrom} onPerson={onPerson} />
+          {room.welcome && !room.welcome.after && <NoticeRow message={room.welcome.message} />}
+          <Blocks
+            messages={room.messages}
+            me={room.me}
+            removed={room.removed}
+            newFrom={newFrom}
+            welcome={room.welcome}
+            onPerson={onPerson}
+          />
           {pending.map((one: Pending) => (
             <PendingRow
               key={one.key}

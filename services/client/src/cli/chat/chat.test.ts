@@ -61,6 +61,19 @@ test('an outage and the return are told beside the messages, not among them', as
   expect(printed.map((line) => JSON.parse(line).content)).toEqual(['one', 'two']);
 });
 
+test('a room’s welcome is a line after the history, which is printed once', async () => {
+  gateway.welcome = 'Read the rules.';
+  gateway.say('den', 'bob', 'before');
+  const { child, ended, out, err } = parley('chat', 'den', '--name', 'ann', '--json');
+  await until(() => gateway.subscribed('den') === 1);
+  gateway.say('den', 'bob', 'live');
+  child.stdin.end('bye\n');
+  expect(await ended).toBe(0);
+  const printed = (await out).trim().split('\n');
+  expect(printed.map((line) => JSON.parse(line).content).slice(0, 3)).toEqual(['before', 'Read the rules.', 'live']);
+  expect(await err).toBe('');
+});
+
 test('what steers a terminal is shown, not obeyed', async () => {
   gateway.say('den', 'bob', 'a\u001b[2Jb\u202ec\nd');
   const { child, ended, out } = parley('chat', 'den', '--name', 'ann');

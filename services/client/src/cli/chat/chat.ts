@@ -82,6 +82,7 @@ export function chat(here: Visit, roomId: string, json: boolean): Promise<void> 
     if (event.kind === 'opened' && event.lost) note(lostText[event.lost]);
     if (event.kind === 'messages')
       for (const message of room.messages.slice(firstUnprinted(room))) show(message, room.me);
+    if (event.kind === 'welcomed') print(event.message, room.me);
     if (event.kind === 'refused') {
       const code = event.error.code === 'PERMISSION_DENIED' ? exitCodes.notAllowed : exitCodes.failed;
       reject(new CommandError(event.error.message, code));
@@ -98,6 +99,10 @@ export function chat(here: Visit, roomId: string, json: boolean): Promise<void> 
 
   function show(message: ChatMessage, me: string): void {
     printed.sequence = sequenceOf(message);
+    print(message, me);
+  }
+
+  function print(message: ChatMessage, me: string): void {
     const line = json ? JSON.stringify(message) : messageLine(message, me, paint);
     if (line) screen.print(line);
   }
