@@ -143,6 +143,22 @@ test('who comes again to a room where nobody has said anything is not welcomed t
   expect(kinds.filter((kind) => kind === 'welcomed')).toHaveLength(1);
 });
 
+test('a room that cannot be opened yet says why for as long as it is asked again', async () => {
+  let full = true;
+  gateway.fate = (frame) => (full && frame.subscribe ? 'busy' : 'ok');
+  const reasons: (string | undefined)[] = [];
+  const alice = connect('alice', {
+    onRoom: ({ phase, error }) => void (phase === 'opening' && reasons.push(error?.message)),
+  });
+  alice.join('den');
+  await until(() => reasons.length > 6);
+  expect(alice.room('den').phase).toBe('opening');
+  expect(reasons).toEqual([undefined, ...Array(reasons.length - 1).fill('slow down')]);
+  full = false;
+  await until(() => alice.room('den').phase === 'open');
+  expect(alice.room('den').error).toBeUndefined();
+});
+
 test('a stream that leaves something out is taken up again before the hole', async () => {
   const alice = connect('alice');
   alice.join('den');

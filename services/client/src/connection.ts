@@ -196,8 +196,14 @@ export class Connection {
 
   #refused(roomId: string, wish: Wish, { code, message, details }: ParleyError): void {
     if (this.#wishes.get(roomId) !== wish || this.#link.state.status !== 'online') return;
-    if (isPassing(code)) this.#resubscribeLater(roomId, wish, details.retryAfterMs);
-    else this.#apply(roomId, { kind: 'refused', error: { code, message } });
+    const error = { code, message };
+    if (!isPassing(code)) {
+      this.#apply(roomId, { kind: 'refused', error });
+      return;
+    }
+    // What the next attempt gets over is not worth a word; a room that is full, or a limit, may last.
+    if (code === 'RESOURCE_EXHAUSTED' || wish.attempt > 0) this.#apply(roomId, { kind: 'deferred', error });
+    this.#resubscribeLater(roomId, wish, details.retryAfterMs);
   }
 
   #resubscribeLater(roomId: string, wish: Wish, retryAfterMs = 0): void {

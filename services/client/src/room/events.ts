@@ -11,6 +11,8 @@ export type RoomEvent =
   | { kind: 'present'; userIds: readonly string[]; cursor: string }
   | { kind: 'named'; names: ReadonlyMap<string, string> }
   | { kind: 'refused'; error: { code: string; message: string } }
+  /** Not now; it is asked for again. */
+  | { kind: 'deferred'; error: { code: string; message: string } }
   | { kind: 'closed' }
   | { kind: 'typing'; userId: string; username: string; until: number }
   | { kind: 'unread'; count: number }

@@ -12,7 +12,7 @@ export function reduce(state: RoomState, event: RoomEvent): RoomState {
     case 'identified':
       return { ...state, me: event.me };
     case 'opening':
-      return { ...state, phase: 'opening', error: undefined };
+      return { ...state, phase: 'opening', error: state.phase === 'refused' ? undefined : state.error };
     case 'opened':
       return dropSeen(opened(state, event.cursor, event.lost));
     case 'messages':
@@ -27,8 +27,10 @@ export function reduce(state: RoomState, event: RoomEvent): RoomState {
       return named(state, event.names);
     case 'refused':
       return { ...state, phase: 'refused', error: event.error, members: new Map(), typing: [] };
+    case 'deferred':
+      return { ...state, error: event.error };
     case 'closed':
-      return { ...state, phase: 'closed' };
+      return { ...state, phase: 'closed', error: undefined };
     case 'typing':
       return typing(state, event);
     case 'tick':

@@ -39,7 +39,7 @@ export type RoomPhase = 'closed' | 'opening' | 'open' | 'refused';
 export interface RoomState {
   roomId: string;
   phase: RoomPhase;
-  /** Why it is refused. */
+  /** Why it is refused, or, while it is asked for again and again, not open yet. */
   error?: { code: string; message: string };
   /** The id under which this person's messages are in the log. */
   me: string;

@@ -143,6 +143,8 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
 }
 
 function topText(room: RoomState, reading: boolean): string {
+  // Above, the page says why it is not open yet.
+  if (room.phase === 'opening' && room.error) return '';
   if (reading || (room.phase !== 'open' && room.messages.length === 0)) return 'Reading the history…';
   if (room.messages.length === 0) return 'Nobody has said anything yet.';
   return room.fromStart || sequenceOf(room.messages[0]!) <= 1 ? 'This is as far back as it goes.' : '';

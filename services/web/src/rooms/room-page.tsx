@@ -60,6 +60,7 @@ export function RoomPage({ roomId }: { roomId: string }) {
       <div class="room-body">
         <div class="talk">
           <Outage />
+          <NotYet room={room} />
           {room.phase === 'refused' ? (
             <Refused room={room} />
           ) : (
@@ -99,6 +100,16 @@ function Refused({ room }: { room: RoomState }) {
         </button>
       )}
     </div>
+  );
+}
+
+/** A room that is full, or a limit: it is asked for again without anybody's doing. */
+function NotYet({ room: { phase, error } }: { room: RoomState }) {
+  if (phase !== 'opening' || !error) return null;
+  return (
+    <p class="outage" role="status" data-testid="not-yet">
+      {sentence(error.message)} It opens here as soon as it can.
+    </p>
   );
 }
 

@@ -74,6 +74,16 @@ test('a room’s welcome is a line after the history, which is printed once', as
   expect(await err).toBe('');
 });
 
+test('a room that is full is said to be, once, and opens when it can', async () => {
+  let refusals = 0;
+  gateway.fate = (frame) => (frame.subscribe && ++refusals <= 3 ? 'busy' : 'ok');
+  const { child, ended, err } = parley('chat', 'den', '--name', 'ann');
+  await until(() => gateway.subscribed('den') === 1);
+  child.stdin.end('hello\n');
+  expect(await ended).toBe(0);
+  expect(await err).toBe('· slow down; trying again until the room opens\n');
+});
+
 test('what steers a terminal is shown, not obeyed', async () => {
   gateway.say('den', 'bob', 'a\u001b[2Jb\u202ec\nd');
   const { child, ended, out } = parley('chat', 'den', '--name', 'ann');

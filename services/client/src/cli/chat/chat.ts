@@ -33,6 +33,7 @@ export function chat(here: Visit, roomId: string, json: boolean): Promise<void> 
   let refused = 0;
   let printed = { epoch: '', sequence: 0 };
   let wasOnline = false;
+  let saidWhyNot = false;
 
   const screen = openScreen(typed, () => {
     ending = true;
@@ -79,6 +80,8 @@ export function chat(here: Visit, roomId: string, json: boolean): Promise<void> 
   }
 
   function roomChanged(room: RoomState, event: RoomEvent): void {
+    if (event.kind === 'deferred') notYet(event.error.message);
+    if (event.kind === 'opened') saidWhyNot = false;
     if (event.kind === 'opened' && event.lost) note(lostText[event.lost]);
     if (event.kind === 'messages')
       for (const message of room.messages.slice(firstUnprinted(room))) show(message, room.me);
@@ -90,6 +93,11 @@ export function chat(here: Visit, roomId: string, json: boolean): Promise<void> 
     if (event.kind === 'failed') failed(room, event.key, event.error.message);
     if (event.kind === 'queued' || event.kind === 'acknowledged' || event.kind === 'messages') prompt();
     finish();
+  }
+
+  function notYet(reason: string): void {
+    if (!saidWhyNot) note(`${reason}; trying again until the room opens`);
+    saidWhyNot = true;
   }
 
   function firstUnprinted(room: RoomState): number {
