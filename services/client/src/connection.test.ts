@@ -90,6 +90,19 @@ test('a refusal is final until one asks again, and holds up nothing', async () =
   expect(logged('den')).toEqual(['yes', 'no']);
 });
 
+test('what was typed before a reload is brought back: what was refused waits to be asked for again', async () => {
+  const alice = connect('alice');
+  alice.join('den');
+  const error = { code: 'PERMISSION_DENIED', message: 'you are muted' };
+  alice.restore('den', { key: 'k1', content: 'in anger', at: 1, error });
+  alice.restore('den', { key: 'k2', content: 'on the way', at: 2 });
+  await until(() => alice.room('den').messages.length === 1);
+  expect(alice.room('den').pending).toMatchObject([{ key: 'k1', at: 1, state: 'failed', error }]);
+  alice.retry('den', 'k1');
+  await until(() => alice.room('den').messages.length === 2);
+  expect(logged('den')).toEqual(['on the way', 'in anger']);
+});
+
 test('a message that is too long or blank fails at once and never travels', async () => {
   const alice = connect('alice');
   alice.send('den', 'é'.repeat(8_193));

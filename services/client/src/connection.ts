@@ -5,7 +5,7 @@ import { isPassing, type ParleyError } from './problem.ts';
 import { randomKey } from './random-key.ts';
 import type { RoomEvent } from './room/events.ts';
 import { reduce } from './room/reduce.ts';
-import { cursorOf, emptyRoom, type RoomState, sequenceOf } from './room/state.ts';
+import { cursorOf, emptyRoom, type Pending, type RoomState, sequenceOf } from './room/state.ts';
 import { Sender, whatIsWrong } from './sender.ts';
 import type { ChatMessage, ServerFrame } from './wire.ts';
 
@@ -119,6 +119,13 @@ export class Connection {
     if (wrong) this.#apply(roomId, { kind: 'failed', key, error: { code: 'INVALID_ARGUMENT', message: wrong } });
     else this.#sender.pump(roomId);
     return key;
+  }
+
+  /** Brings back what an earlier connection had not said: it is sent, or, if it was refused, waits for retry() or dismiss(). */
+  restore(roomId: string, { key, content, at, error }: Pick<Pending, 'key' | 'content' | 'at' | 'error'>): void {
+    this.#apply(roomId, { kind: 'queued', key, content, at });
+    if (error) this.#apply(roomId, { kind: 'failed', key, error });
+    else this.#sender.pump(roomId);
   }
 
   /** Sends a failed message again, with the key that it had. */

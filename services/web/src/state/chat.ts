@@ -42,7 +42,7 @@ export function begin(me: Me): void {
     },
   });
   connection.start();
-  for (const { roomId, key, content } of takeUnsent(me.userId)) connection.send(roomId, content, key);
+  for (const { roomId, ...message } of takeUnsent(me.userId)) connection.restore(roomId, message);
   const { route } = appState();
   if (route.page === 'room') enter(route.roomId);
   timers = [

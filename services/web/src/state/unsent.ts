@@ -1,9 +1,14 @@
-/** What was typed and not answered yet outlives a reload of the tab, with its keys, so that it is still said once. */
+/**
+ * What was typed and is not in the log outlives a reload of the tab, with its keys, so that it is still said once. What was
+ * refused comes back as refused: only its author says whether it is tried again.
+ */
+import type { Pending } from '@parley/client';
 import { appState } from './store.ts';
 
 interface Unsent {
   userId: string;
-  sends: { roomId: string; key: string; content: string }[];
+  /** With an error: refused. */
+  sends: ({ roomId: string } & Pick<Pending, 'key' | 'content' | 'at' | 'error'>)[];
 }
 
 const name = 'parley.unsent';
@@ -12,7 +17,9 @@ const name = 'parley.unsent';
 export function keepUnsent(): void {
   const { open, me } = appState();
   const sends = [...open.values()].flatMap(({ roomId, pending }) =>
-    pending.flatMap(({ key, content, state }) => (state === 'acknowledged' ? [] : [{ roomId, key, content }])),
+    pending.flatMap(({ key, content, at, state, error }) =>
+      state === 'acknowledged' ? [] : [{ roomId, key, content, at, ...(state === 'failed' ? { error } : {}) }],
+    ),
   );
   try {
     if (me && sends.length > 0) sessionStorage.setItem(name, JSON.stringify({ userId: me.userId, sends }));
