@@ -159,6 +159,15 @@ test('somebody types until he has spoken or the time is up', () => {
   expect(reduce(typing, { kind: 'typing', userId: 'alice', username: 'a', until: 20 }).typing).toHaveLength(1);
 });
 
+test('a room is not open that cannot be opened yet, though somebody who only looked may just have been let in', () => {
+  const error = { code: 'RESOURCE_EXHAUSTED', message: 'room den is full' };
+  const full = reduce(open(reduce(me, { kind: 'opening' })), { kind: 'deferred', error });
+  expect(full).toMatchObject({ phase: 'opening', error });
+  expect(reduce(full, { kind: 'opening' })).toMatchObject({ phase: 'opening', error });
+  expect(open(full)).toMatchObject({ phase: 'open', error: undefined });
+  expect(reduce(full, { kind: 'closed' })).toMatchObject({ phase: 'closed', error: undefined });
+});
+
 test('unread counts what others say, and neither repeats nor notices', () => {
   const join = message(2, { type: 'MESSAGE_TYPE_JOIN' });
   const mine = message(3, { user_id: 'alice' });

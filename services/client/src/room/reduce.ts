@@ -28,7 +28,7 @@ export function reduce(state: RoomState, event: RoomEvent): RoomState {
     case 'refused':
       return { ...state, phase: 'refused', error: event.error, members: new Map(), typing: [] };
     case 'deferred':
-      return { ...state, error: event.error };
+      return { ...state, phase: 'opening', error: event.error };
     case 'closed':
       return { ...state, phase: 'closed', error: undefined };
     case 'typing':

@@ -48,7 +48,7 @@ export class Block extends Component<Props> {
                 <MessageRow
                   message={message}
                   own={message.user_id === me}
-                  continues={!newDay && !isNew && continues(before, message)}
+                  continues={!newDay && !isNew && welcome?.after !== before?.id && continues(before, message)}
                   removed={message.content === '' || removed.has(message.id)}
                   onPerson={onPerson}
                 />
