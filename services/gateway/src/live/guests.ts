@@ -2,6 +2,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { AppError, type RpcClient } from '@parley/kit';
 import type { Identity } from '../hub/hub.ts';
+import { Violations } from '../json/read.ts';
+import { Remembered } from './remembered.ts';
 
 export function newGuest(): Identity {
   return { userId: `guest-${randomBytes(8).toString('hex')}`, username: `Guest ${randomInt(1000, 10_000)}` };
@@ -9,8 +11,8 @@ export function newGuest(): Identity {
 
 const isUserId = (text: string) => /^[1-9]\d{0,17}$/.test(text);
 
-const rememberedMs = 5000;
-const mostRemembered = 10_000;
+/** As chat allows it over REST and gRPC. */
+const mostNameCharacters = 128;
 
 /** Asks who is registered and which rooms are for members, and remembers it for 5 s. */
 export class Guests {
@@ -26,8 +28,17 @@ export class Guests {
     this.#serviceToken = serviceToken;
   }
 
-  /** @throws AppError PERMISSION_DENIED where the id or the name is a registered user's */
+  /**
+   * @throws AppError PERMISSION_DENIED where the id or the name is a registered user's, INVALID_ARGUMENT where one is too
+   * long to be asked for and remembered
+   */
   async check({ userId, username }: Identity): Promise<void> {
+    const wrong = new Violations();
+    for (const [field, { length }] of Object.entries({ user_id: userId, username })) {
+      if (length > mostNameCharacters)
+        wrong.add(field, `is ${length} characters; 1 to ${mostNameCharacters} are allowed`);
+    }
+    wrong.check();
     const registered = await this.#registered.get(`${userId}\n${username}`, () => this.#lookUp(userId, username));
     if (!registered) return;
     throw new AppError(
@@ -72,21 +83,5 @@ export class Guests {
       { token: this.#serviceToken() },
     );
     return users.some(({ registered }) => registered);
-  }
-}
-
-/** Answers that are good for a while; who asks for the same at the same time shares the question. */
-class Remembered<T> {
-  readonly #known = new Map<string, { until: number; answer: Promise<T> }>();
-
-  get(key: string, ask: () => Promise<T>): Promise<T> {
-    let known = this.#known.get(key);
-    if (known === undefined || known.until < Date.now()) {
-      if (this.#known.size >= mostRemembered) this.#known.clear();
-      known = { until: Date.now() + rememberedMs, answer: ask() };
-      this.#known.set(key, known);
-      known.answer.catch(() => this.#known.delete(key));
-    }
-    return known.answer;
   }
 }

@@ -244,6 +244,7 @@ export class Session implements Viewer {
   }
 
   async #checkGuest(named: Identity, roomId: string): Promise<void> {
+    checkRoomId(roomId);
     await Promise.all([this.#settings.guests.check(named), this.#settings.guests.checkRoom(roomId, named)]);
   }
 

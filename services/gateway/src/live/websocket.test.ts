@@ -58,6 +58,21 @@ test('nobody speaks as somebody else: neither a member, nor a guest in a registe
   expect(world.store.room('names').messages.at(-1)).toMatchObject({ user_id: 'me', username: 'Me' });
 });
 
+test('a guest’s names and room are as short as over REST before anybody is asked about them', async () => {
+  await using guest = await TestSocket.hello(world.url);
+  const named = (names: object) => guest.ask({ send: { room_id: 'names', content: 'x', ...names } });
+  const long = 'é'.repeat(30_000);
+  for (const [names, says] of [
+    [{ username: long }, 'username is 30000 characters; 1 to 128 are allowed'],
+    [{ user_id: 'x'.repeat(129) }, 'user_id is 129 characters; 1 to 128 are allowed'],
+    [{ room_id: 'x'.repeat(129), user_id: '55' }, 'room_id is'],
+  ] as const) {
+    const { error } = await named(names);
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(says) });
+  }
+  expect((await named({ user_id: 'x'.repeat(128), username: 'é'.repeat(128) })).sent?.success).toBe(true);
+});
+
 test('a guest who takes the id of a user without a password does not see what is for members', async () => {
   world.store.hidden.add('members-only');
   await using guest = await TestSocket.hello(world.url);
