@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestSocket, until } from './fixture/socket.ts';
@@ -29,6 +31,12 @@ const json = (body: unknown, headers: Record<string, string> = {}, method = 'POS
   body: typeof body === 'string' ? body : JSON.stringify(body),
 });
 const call = (path: string, init?: RequestInit) => fetch(world.url + path, init);
+/** Like call, with a path as it is and headers that fetch would not send. */
+const raw = async (path: string, { body, ...options }: RequestOptions & { body?: string } = {}) => {
+  const asked = httpRequest(world.url, { path, agent: false, ...options }).end(body);
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, text: await text(response), reusedSocket: asked.reusedSocket };
+};
 const problem = async (path: string, init?: RequestInit) => {
   const response = await call(path, init);
   expect(response.headers.get('content-type')).toContain('application/problem+json');
@@ -89,6 +97,20 @@ test.each([
   expect(await response.json()).toMatchObject({ status, code: expect.any(String), request_id });
   expect(response.headers.get('allow') !== null).toBe(status === 405);
   expect(response.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer realm="parley"' : null);
+});
+
+test('a client that offers HTTP/2 is answered in HTTP/1.1, and keeps its connection', async () => {
+  const agent = new Agent({ keepAlive: true });
+  const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAEAAEAAAAIAAAAA' };
+  const posted = await raw('/v1/users', {
+    agent,
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ username: 'java' }),
+  });
+  expect([posted.status, JSON.parse(posted.text)]).toMatchObject([200, { user: { username: 'java' } }]);
+  expect(await raw('/v1/users', { agent, headers })).toMatchObject({ status: 200, reusedSocket: true });
+  agent.destroy();
 });
 
 test('HEAD is answered as GET is, without the body; an event stream has none', async () => {
@@ -232,15 +254,6 @@ test('the page, its files for ever, its own paths, and nothing outside', async (
 });
 
 test('no path leads out of the page’s folder', async () => {
-  const raw = (path: string) =>
-    new Promise<{ status?: number; text: string }>((resolve) => {
-      const asked = httpRequest(world.url, { path, headers: { accept: '*/*' } }, async (response) => {
-        const chunks = await response.toArray();
-        resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() });
-      });
-      asked.on('error', () => resolve({ text: '' }));
-      asked.end();
-    });
   for (const path of [
     '/../secret.txt',
     '/assets/../../secret.txt',

@@ -1,5 +1,6 @@
 /** The HTTP server: limits, request ids, who calls, and every error as a problem document. */
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
@@ -51,7 +52,11 @@ export async function createHttp({ settings, verifier, log, metrics }: HttpSetti
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     requestTimeout: 60_000,
     keepAliveTimeout: 75_000,
-    http: { maxHeaderSize: largestHeaders, headersTimeout: 15_000 },
+    http: {
+      maxHeaderSize: largestHeaders,
+      headersTimeout: 15_000,
+      shouldUpgradeCallback: isUpgrade,
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, log),
@@ -72,10 +77,10 @@ export async function createHttp({ settings, verifier, log, metrics }: HttpSetti
   });
   await limit(app, settings);
   app.addHook('onRequest', async (request, reply) => {
-    const { origin, upgrade } = request.headers;
+    const { origin } = request.headers;
     void reply.headers(corsHeaders(origin, settings.allowedOrigins));
     if (request.refused) throw request.refused;
-    if (request.method !== 'GET' || upgrade !== undefined) {
+    if (request.method !== 'GET' || isUpgrade(request)) {
       checkOrigin(origin, request.host, settings.allowedOrigins);
     }
   });
@@ -101,6 +106,11 @@ const contentSecurityPolicy = {
   'form-action': ["'none'"],
   'frame-ancestors': ["'none'"],
 };
+
+/** Any other protocol is only offered, as Java's client and curl offer h2c: we go on in HTTP/1.1 (RFC 9110 §7.8). */
+function isUpgrade({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
 
 function requestIdOf(given: string | string[] | undefined): string {
   return typeof given === 'string' && /^[\w.:/+=-]{1,128}$/.test(given) ? given : randomUUID();
@@ -138,7 +148,7 @@ function observe(app: FastifyInstance, log: Logger, metrics: Metrics): void {
     const userId = request.caller?.kind === 'user' ? request.caller.userId : undefined;
     const durationMs = Math.round(reply.elapsedTime * 1e3) / 1e3;
     // An upgrade that was refused: nobody reads from the connection any more, so nobody would notice its end.
-    if (request.headers.upgrade !== undefined && !request.ws) request.raw.socket.destroySoon();
+    if (isUpgrade(request) && !request.ws) request.raw.socket.destroySoon();
     log.info({ method, route, status: reply.statusCode, durationMs, requestId: request.id, userId }, 'http.handled');
   });
 }
