@@ -48,6 +48,8 @@ const largestHeaders = 16 * 1024;
 export async function createHttp({ settings, verifier, log, metrics }: HttpSettings): Promise<FastifyInstance> {
   const app = Fastify({
     bodyLimit: largestBody,
+    // No parameter is too long for its route: what reads it says what it may be.
+    routerOptions: { maxParamLength: largestHeaders },
     trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     requestTimeout: 60_000,

@@ -110,6 +110,34 @@ test('what is wrong is a problem before it is a stream', async () => {
   }
 });
 
+test('a room whose id is as long as it may be has a stream, however it is written; a longer id is told so', async () => {
+  const longest = 'r'.repeat(128);
+  say(longest, 'one');
+  for (const id of [longest, '%72'.repeat(128)]) {
+    await using listener = await Listener.open(`/v1/rooms/${id}/events`);
+    await until(() => listener.contents().length === 1);
+  }
+  const response = await fetch(`${world.url}/v1/rooms/${longest}r/events`);
+  expect([response.status, await response.json()]).toMatchObject([400, { errors: [{ field: 'room_id' }] }]);
+});
+
+test('a stream that ends while it opens is answered with why', async () => {
+  await using going = await startWorld();
+  const pod = going.pods[0]!;
+  pod.held = [];
+  const open = (id: string) =>
+    fetch(`${going.url}/v1/rooms/slow/events`, { headers: { authorization: `Bearer ${going.token(id, `u${id}`)}` } });
+  const [revoked, drained] = [open('2'), open('3')];
+  await until(() => pod.held!.length === 2 && going.witness.revocations.size > 0);
+  const issued_before = new Date(Date.now() + 1000).toISOString();
+  for (const tell of going.witness.revocations) tell({ user_id: '2', issued_before });
+  expect(await (await revoked).json()).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
+  await until(async () => /viewers\{by="events"\} 1/.test(await going.metrics.registry.metrics()));
+  await going.gateway.drain!();
+  const response = await drained;
+  expect([response.headers.get('retry-after'), await response.json()]).toMatchObject(['1', { status: 503 }]);
+});
+
 test('without a token a private room asks to sign in', async () => {
   await using world = await startWorld();
   world.store.hidden.add('private');

@@ -53,7 +53,7 @@ export function serveEvents(app: FastifyInstance, settings: EventStreamSettings)
       if (hub !== settings.hub) hub[Symbol.dispose]();
     });
     try {
-      await subscription.start({ after, observe: true, ref: '' });
+      await Promise.race([subscription.start({ after, observe: true, ref: '' }), stream.endedEarly]);
     } catch (error) {
       if (!reply.raw.headersSent) {
         throw caller.kind === 'guest' ? await settings.guests.explained(error, roomId) : error;
@@ -75,9 +75,18 @@ function cursorOf(request: FastifyRequest): string {
   return request.headers['last-event-id']?.toString() || String(query.after ?? '');
 }
 
+function tooEarly(code: AppError['code']): AppError {
+  if (code === 'UNAUTHENTICATED') return new AppError(code, 'signed out: sign in again');
+  if (code === 'UNAVAILABLE') return new AppError(code, 'this gateway is shutting down: connect again');
+  return new AppError(code, 'the room was closed before it could be shown');
+}
+
 export class EventStream implements Viewer {
   readonly caller: Caller;
   subscription: Subscription | undefined;
+  /** Rejects with what to answer when the stream is over before it has begun. */
+  readonly endedEarly: Promise<never>;
+  readonly #endEarly: (error: AppError) => void;
   readonly #response: ServerResponse;
   readonly #headers: OutgoingHttpHeaders;
   #begun = false;
@@ -88,6 +97,9 @@ export class EventStream implements Viewer {
     response.on('error', () => undefined); // Whoever has gone is told nothing more.
     this.#headers = headers;
     this.caller = caller;
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.endedEarly = promise;
+    this.#endEarly = reject;
   }
 
   opened(_roomId: string, { history_lost }: Opened__Output): void {
@@ -107,7 +119,8 @@ export class EventStream implements Viewer {
   }
 
   closed(_roomId: string, closed: Closed__Output): void {
-    this.#event('closed', closed);
+    if (this.#begun) this.#event('closed', closed);
+    else this.#endEarly(tooEarly(closed.code as AppError['code']));
   }
 
   typing(): void {}
