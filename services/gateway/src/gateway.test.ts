@@ -305,6 +305,21 @@ test('requests are counted by route, never by what a caller makes up', async () 
   expect(text).not.toContain('made-up');
 });
 
+test('requests that overlap are counted each by its own route', async () => {
+  await using counted = await startWorld();
+  const get = async (path: string) => (await fetch(counted.url + path)).arrayBuffer();
+  await Promise.all(Array.from({ length: 10 }, () => [get('/v1/users/1'), get('/v1/products')]).flat());
+  await get('/v1/nothing');
+  const metrics = await counted.metrics.registry.metrics();
+  for (const labels of [
+    'route="/v1/users/{id}",status="200"} 10',
+    'route="/v1/products",status="200"} 10',
+    'route="/v1/*",status="404"} 1',
+  ]) {
+    expect(metrics).toContain(`http_requests_total{method="GET",${labels}`);
+  }
+});
+
 test('10,000 bodies and frames that make no sense: no crash and no INTERNAL', { timeout: 240_000 }, async () => {
   const paths = ['/v1/users', '/v1/orders', '/v1/auth/login', '/v1/rooms/r/messages', '/v1/rooms/r:markRead'];
   await using wide = await startWorld({

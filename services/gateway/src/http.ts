@@ -28,10 +28,8 @@ declare module 'fastify' {
     token: string | undefined;
     /** Why his token is no good. */
     refused: unknown;
-  }
-  interface FastifyContextConfig {
-    /** The route as metrics name it, where the path alone would say too much. */
-    label?: string;
+    /** The route as metrics name it, where that of the HTTP library says too little. */
+    label: string | undefined;
   }
 }
 
@@ -141,10 +139,11 @@ function observe(app: FastifyInstance, log: Logger, metrics: Metrics): void {
     'method',
     'route',
   ]);
+  app.decorateRequest('label');
   const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
   app.addHook('onResponse', async (request, reply) => {
     const method = methods.has(request.method) ? request.method : 'other';
-    const route = request.routeOptions.config.label ?? request.routeOptions.url ?? 'none';
+    const route = request.label ?? request.routeOptions.url ?? 'none';
     handled.inc({ method, route, status: reply.statusCode });
     seconds.observe({ method, route }, reply.elapsedTime / 1000);
     const userId = request.caller?.kind === 'user' ? request.caller.userId : undefined;

@@ -26,7 +26,7 @@ export function serveRest(app: FastifyInstance, settings: RestSettings): void {
     handler: async (request, reply) => {
       const [path = '', query = ''] = request.url.split(/\?(.*)/s, 2);
       const match = matchOf(routes, request, reply, path);
-      request.routeOptions.config.label = match.route.template;
+      request.label = match.route.template;
       const message = transcode(match, {
         query,
         body: request.body,
