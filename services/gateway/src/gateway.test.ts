@@ -224,6 +224,24 @@ test('whoever asks too often waits, and others do not', async () => {
   expect((await from('1.1.1.1', '/nothing-here')).status).toBe(429);
 });
 
+test.each([
+  ['a bad token', 401, '/v1/users', { headers: { authorization: 'Bearer x.y.z' } }],
+  ['a bad token where there is nothing', 401, '/nothing-here', { headers: { authorization: 'Bearer x.y.z' } }],
+  ['a foreign origin', 403, '/v1/users', { method: 'POST', headers: { origin: 'https://evil.example' } }],
+])('requests with %s count like others', async (_what, status, path, init) => {
+  await using small = await startWorld({ env: { PARLEY_REQUESTS_PER_MINUTE: '2' } });
+  const statuses: number[] = [];
+  for (let n = 0; n < 3; n++) statuses.push((await fetch(small.url + path, init)).status);
+  expect(statuses).toEqual([status, status, 429]);
+});
+
+test('upgrades from a foreign origin count, too', async () => {
+  await using small = await startWorld({ env: { PARLEY_REQUESTS_PER_MINUTE: '2' } });
+  for (const status of ['403', '403', '429']) {
+    await expect(TestSocket.open(small.url, { origin: 'https://evil.example' })).rejects.toThrow(status);
+  }
+});
+
 test('one address opens so many viewers and no more', async () => {
   await using small = await startWorld({ env: { PARLEY_CONNECTIONS_PER_ADDRESS: '2' } });
   await using _a = await TestSocket.open(small.url);

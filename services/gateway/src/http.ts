@@ -75,17 +75,18 @@ export async function createHttp({ settings, verifier, log, metrics }: HttpSetti
     referrerPolicy: { policy: 'no-referrer' },
     frameguard: { action: 'deny' },
   });
+  app.addHook('onRequest', async ({ headers }, reply) => {
+    void reply.headers(corsHeaders(headers.origin, settings.allowedOrigins));
+  });
   await limit(app, settings);
-  app.addHook('onRequest', async (request, reply) => {
-    const { origin } = request.headers;
-    void reply.headers(corsHeaders(origin, settings.allowedOrigins));
+  app.addHook('onRequest', async (request) => {
     if (request.refused) throw request.refused;
     if (request.method !== 'GET' || isUpgrade(request)) {
-      checkOrigin(origin, request.host, settings.allowedOrigins);
+      checkOrigin(request.headers.origin, request.host, settings.allowedOrigins);
     }
   });
   app.options('/v1/*', (_request, reply) => reply.code(204).send());
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
+  app.setNotFoundHandler((request, reply) => {
     const url = request.url.replace(/\?.*/s, '');
     if (url !== '*' && app.hasRoute({ url, method: 'GET' })) throw notAllowed(request, reply, ['GET', 'HEAD']);
     throw new AppError('NOT_FOUND', 'there is nothing at this path; /docs shows what there is');
@@ -154,9 +155,11 @@ function observe(app: FastifyInstance, log: Logger, metrics: Metrics): void {
   });
 }
 
+/** Every request counts, also one that is refused for its token or its origin in the next hook, or that has no route. */
 async function limit(app: FastifyInstance, settings: HttpSettings['settings']): Promise<void> {
   const isSignIn = (request: FastifyRequest) => request.url.startsWith('/v1/auth/');
   await app.register(rateLimit, {
+    global: false,
     timeWindow: 60_000,
     cache: 20_000,
     max: (request) => (isSignIn(request) ? settings.signInsPerMinute : settings.requestsPerMinute),
@@ -169,6 +172,7 @@ async function limit(app: FastifyInstance, settings: HttpSettings['settings']): 
         retryAfterMs: ttl,
       }),
   });
+  app.addHook('onRequest', app.rateLimit());
 }
 
 function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
