@@ -251,6 +251,31 @@ test('one address opens so many viewers and no more', async () => {
   await using _c = await until(() => TestSocket.open(small.url).catch(() => undefined));
 });
 
+test('all addresses of an IPv6 network share their limits, since whoever has one has all', async () => {
+  await using small = await startWorld({
+    env: {
+      PARLEY_REQUESTS_PER_MINUTE: '3',
+      PARLEY_SIGN_INS_PER_MINUTE: '1',
+      PARLEY_CONNECTIONS_PER_ADDRESS: '1',
+      PARLEY_TRUSTED_PROXIES: 'loopback',
+    },
+  });
+  const statuses: number[] = [];
+  for (const [address, method, path] of [
+    ['2001:db8::1', 'GET', '/v1/rooms/r/events'],
+    ['2001:db8::2', 'GET', '/v1/rooms/r/events'],
+    ['2001:db8::3', 'GET', '/v1/users'],
+    ['2001:db8::4', 'GET', '/v1/users'],
+    ['2001:db8:0:1::1', 'GET', '/v1/users'],
+    ['2001:db8::5', 'POST', '/v1/auth/login'],
+    ['2001:db8::6', 'POST', '/v1/auth/login'],
+    ['2001:db8:0:1::1', 'POST', '/v1/auth/login'],
+  ] as const) {
+    statuses.push((await fetch(small.url + path, { method, headers: { 'x-forwarded-for': address } })).status);
+  }
+  expect(statuses).toEqual([200, 429, 200, 429, 200, 200, 429, 200]);
+});
+
 test('the page, its files for ever, its own paths, and nothing outside', async () => {
   const html = { headers: { accept: 'text/html' } };
   for (const path of ['/', '/index.html', '/rooms/general', '/rooms/my.room']) {

@@ -6,6 +6,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import {
   AppError,
+  addressOf,
   bearer,
   type Caller,
   guest,
@@ -164,8 +165,8 @@ async function limit(app: FastifyInstance, settings: HttpSettings['settings']): 
     cache: 20_000,
     max: (request) => (isSignIn(request) ? settings.signInsPerMinute : settings.requestsPerMinute),
     keyGenerator: (request) => {
-      if (isSignIn(request)) return `sign-in ${request.ip}`;
-      return request.caller.kind === 'user' ? `user ${request.caller.userId}` : request.ip;
+      if (isSignIn(request)) return `sign-in ${addressOf(request.ip)}`;
+      return request.caller.kind === 'user' ? `user ${request.caller.userId}` : addressOf(request.ip);
     },
     errorResponseBuilder: (_request, { max, ttl }) =>
       new AppError('RESOURCE_EXHAUSTED', `more than ${max} requests in a minute: wait and try again`, {

@@ -1,3 +1,4 @@
+export { addressOf } from './address.ts';
 export * from './auth/caller.ts';
 export * from './auth/keys.ts';
 export { followRevocations } from './auth/revocations.ts';
