@@ -87,6 +87,15 @@ test('PATCH changes what the body names', () => {
   });
 });
 
+test('null in a PATCH clears the field, since it is JSON for the default', () => {
+  expect(read('PATCH', '/v1/users/5', { id: null, email: 'x', full_name: null, update_mask: null }).message).toEqual({
+    id: '5',
+    email: 'x',
+    update_mask: { paths: ['email', 'full_name'] },
+  });
+  expect(read('PATCH', '/v1/users/5', undefined).message).toEqual({ id: '5', update_mask: { paths: [] } });
+});
+
 test('Idempotency-Key fills the field of that name, where there is one', () => {
   expect(read('POST', '/v1/orders', {}, 'k1').message).toEqual({ idempotency_key: 'k1' });
   expect(read('POST', '/v1/users', {}, 'k1').message).toEqual({});

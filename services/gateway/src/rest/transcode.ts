@@ -16,7 +16,7 @@ export function transcode({ route, parameters }: Match, { query, body, idempoten
   const shape = requestShape(route.method);
   const wrong = new Violations();
   const message = route.hasBody ? fromBody(shape, body, wrong) : {};
-  if (route.verb === 'PATCH') maskWhatIsPresent(shape, message, route.parameters);
+  if (route.verb === 'PATCH') maskWhatIsPresent(shape, message, body, route.parameters);
   Object.assign(message, fromQuery(shape, query, route.hasBody, wrong));
   for (const [name, text] of Object.entries(parameters)) {
     const value = readText(shape.fields.get(name)!, text, name, wrong);
@@ -62,10 +62,12 @@ function fromQuery(shape: Shape, query: string, hasBody: boolean, wrong: Violati
   return message;
 }
 
-/** A PATCH changes the fields that it names and no others. */
-function maskWhatIsPresent(shape: Shape, message: Message, parameters: string[]): void {
+/** A PATCH changes the fields that it names and no others; null is a field's default in JSON, so that it clears one. */
+function maskWhatIsPresent(shape: Shape, message: Message, body: unknown, parameters: string[]): void {
   if (!shape.fields.has('update_mask') || message.update_mask !== undefined) return;
-  message.update_mask = { paths: Object.keys(message).filter((name) => !parameters.includes(name)) };
+  const elsewhere = ['update_mask', ...parameters];
+  const present = Object.keys(body ?? {}).filter((name) => shape.fields.has(name) && !elsewhere.includes(name));
+  message.update_mask = { paths: present };
 }
 
 /** JSON has a FieldMask as `"username,email"`. */
