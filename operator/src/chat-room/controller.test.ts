@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { silentLog, unavailable } from '@parley/kit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ChatRoom } from '../api/index.ts';
@@ -36,9 +37,9 @@ function options(): OperatorOptions {
   };
 }
 
-async function startOperator(): Promise<void> {
+async function startOperator(change: Partial<OperatorOptions> = {}): Promise<void> {
   stop = new AbortController();
-  operator = new Operator(options());
+  operator = new Operator({ ...options(), ...change });
   running = operator.run(stop.signal);
   await until('it leads', () => operator.term);
 }
@@ -270,6 +271,41 @@ describe('drift', () => {
     await until('put right', () => chat.rooms.get('unwatched')?.spec?.topic === 'mine');
     await event('unwatched', 'Drifted');
     expect(chat.calls.applyRoom - applied).toBe(1);
+  });
+
+  test('of a room with a name that nobody has is found all the same, though the user service is away', async () => {
+    await create('half-known', { topic: 'mine', members: ['alice', 'nobody'] });
+    await ready('half-known');
+    await stopOperator();
+    chat.edit('half-known', { topic: 'changed', member_ids: ['666'] });
+    chat.failing.add('lookupUsers');
+    await startOperator();
+    await until('put right', () => chat.rooms.get('half-known')?.spec?.topic === 'mine');
+    expect(chat.rooms.get('half-known')?.spec?.member_ids).toEqual(['1']);
+    await event('half-known', 'Drifted');
+    expect(await condition('half-known', 'Drifted')).toMatchObject({ status: 'True' });
+    await ready('half-known', 'Unknown', 'UsersUnavailable');
+    chat.failing.clear();
+    await ready('half-known');
+    expect(await condition('half-known', 'MembersResolved')).toMatchObject({ reason: 'UnknownUsers' });
+  });
+
+  test('that there is none of, because the stream is behind, lets in who has been found by the way', async () => {
+    await create('behind', { members: ['newcomer'] });
+    await ready('behind');
+    await stopOperator();
+    chat.users.set('newcomer', '8');
+    const admin = chat.channel.client('chat.RoomAdminService');
+    const behind = async function* (_request: object, { signal }: { signal: AbortSignal }) {
+      yield { rooms: [{ ...chat.rooms.get('behind')!, digest: 'of before' }], deleted: [], synced: true };
+      await once(signal, 'abort');
+    };
+    await startOperator({ admin: { ...admin, watchRooms: behind as never } });
+    await until('let in', () => chat.rooms.get('behind')?.spec?.member_ids.includes('8'));
+    await until('resolved', async () => (await condition('behind', 'MembersResolved'))?.status === 'True');
+    expect((await events('behind')).filter(({ reason }) => reason === 'Drifted')).toEqual([]);
+    await stopOperator();
+    await startOperator();
   });
 });
 

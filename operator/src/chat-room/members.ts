@@ -23,7 +23,7 @@ export class Members {
     return atMs === undefined ? undefined : Math.max(0, atMs - monotonicMs());
   }
 
-  /** What was found was not applied: it is looked up again at the next occasion. */
+  /** Nothing was found, or it was not applied: it is looked up again at the next occasion. */
   forget(key: string): void {
     this.#againAtMs.delete(key);
   }
@@ -43,6 +43,7 @@ export class Members {
       outcome.usersAway = error.message;
       outcome.ready = { status: 'Unknown', reason: 'UsersUnavailable', message: error.message };
       pass.failure = error;
+      this.forget(key);
       return known;
     }
     if (outcome.users.length < names.length) this.#againAtMs.set(key, monotonicMs() + LOOK_UP_AGAIN_MS);

@@ -63,6 +63,12 @@ test.each<[string, ChatRoom, Observed, object[]]>([
     world({ lookUpAgain: true }),
     [{ do: 'apply', because: 'users' }],
   ],
+  [
+    'a drift of a room with names that were unknown',
+    room({ spec: { members: ['alice'] } }),
+    world({ chat: { room: { ...seen, digest: 'd2' } }, lookUpAgain: true }),
+    [{ do: 'apply', because: 'drifted' }],
+  ],
   ['one that lost its finalizer', room({ metadata: { finalizers: [] } }), world(), [{ do: 'hold' }, { do: 'report' }]],
   ['nothing to do before chat has told all', room(), world({ chat: 'starting' }), []],
   [

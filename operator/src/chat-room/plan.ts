@@ -85,7 +85,8 @@ function whyApply(room: ChatRoom, { chat, lookUpAgain }: Observed, seen: SeenRoo
   // What was refused, or not answered, is tried again whenever there is a reason to look.
   const ready = findCondition(status.conditions, 'Ready');
   if (ready?.status === 'False') return 'changed';
-  if (lookUpAgain && namesIn(room).length > 0) return 'users';
+  // Before the names, which a drift looks up as well: they may be long in coming, and an edit is put right at once.
   if (typeof chat === 'object' && seen?.digest !== status.digest) return 'drifted';
+  if (lookUpAgain && namesIn(room).length > 0) return 'users';
   return undefined;
 }

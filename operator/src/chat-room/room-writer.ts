@@ -109,24 +109,13 @@ export class RoomWriter {
     const { admin, events, mirror } = this.#options;
     const { outcome, roomId } = pass;
     const users = await this.#options.members.resolve(pass);
-    if (pass.failure) return;
-    if (because === 'users' && users.length === (pass.room.status?.users ?? []).length) {
-      pass.see(mirror.observe(roomId));
-      return;
-    }
+    // A drift does not wait for names that nobody had: it is put right with those who are known.
+    if (pass.failure && because !== 'drifted') return;
     const wish = wishOf(pass.room, users);
-    if (because === 'drifted') {
-      const before = mirror.seen(roomId);
-      const actual = await this.#getRoom(roomId, signal);
-      if (actual && actual.digest === pass.room.status?.digest) {
-        // The stream is behind the calls.
-        mirror.put(actual, before);
-        pass.see(mirror.observe(roomId));
-        outcome.ready = applied(pass.room);
-        return;
-      }
-      const drift = driftOf(wish, actual, pass.room);
-      if (drift !== undefined) outcome.drift = drift;
+    const asApplied = because === 'users' || (because === 'drifted' && !(await this.#hasDrifted(pass, wish, signal)));
+    if (asApplied && users.length === (pass.room.status?.users ?? []).length) {
+      this.#sayAsApplied(pass);
+      return;
     }
     const request = { room_id: roomId, spec: wish, owner: ownerOf(pass.room), fence: this.#fence(pass) };
     const settings = { signal, timeoutMs: CALL_TIMEOUT_MS };
@@ -143,11 +132,36 @@ export class RoomWriter {
     outcome.digest = answer.digest;
     const seen = mirror.put(answer, before);
     if (seen) outcome.seen = seen;
-    outcome.ready = applied(pass.room);
+    if (!pass.failure) outcome.ready = applied(pass.room);
     if (because === 'adopted') {
       const note = 'The room was there and nobody had it; it is now as this resource says.';
       events.record(CHAT_ROOMS, pass.room, { type: 'Normal', reason: 'Adopted', action: 'Apply', note });
     }
+  }
+
+  /** Asks chat whether the room is another than was last applied, and tells the outcome what was done to it. */
+  async #hasDrifted(pass: Pass, wish: RoomSpec, signal: AbortSignal): Promise<boolean> {
+    const { mirror } = this.#options;
+    const before = mirror.seen(pass.roomId);
+    const actual = await this.#getRoom(pass.roomId, signal);
+    if (actual && actual.digest === pass.room.status?.digest) {
+      // The stream is behind the calls.
+      mirror.put(actual, before);
+      return false;
+    }
+    const drift = driftOf(wish, actual, pass.room);
+    if (drift !== undefined) pass.outcome.drift = drift;
+    return true;
+  }
+
+  /** The room needs nothing: what the watch on chat says of it is all there is to say. */
+  #sayAsApplied(pass: Pass): void {
+    const { mirror } = this.#options;
+    const chat = mirror.observe(pass.roomId);
+    pass.see(chat);
+    if (pass.failure) return;
+    if (chat === 'away') pass.outcome.ready = unreachable(mirror.error);
+    else if (chat !== 'starting') pass.outcome.ready = applied(pass.room);
   }
 
   /** Frees the room of an owner that is no more. False when the owner is, or may be, there: the status says who. */

@@ -211,6 +211,7 @@ export class ChatServer implements AsyncDisposable {
         watchRevocations: off,
         lookupUsers: ({ usernames }) => {
           this.calls.lookupUsers += 1;
+          if (this.failing.has('lookupUsers')) throw unavailable('not now');
           return {
             users: usernames.flatMap((username) => {
               const user_id = this.users.get(username);
