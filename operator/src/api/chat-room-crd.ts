@@ -139,6 +139,11 @@ const chatRoomStatus: Schema = {
       description:
         'What chat answered when the spec was applied: another digest there means that the room has drifted.',
     },
+    lastDriftTime: {
+      type: 'string',
+      format: 'date-time',
+      description: 'When the room was last put right after a change behind this resource.',
+    },
     users: {
       type: 'array',
       description: 'Who the names in members and moderators were when they were first applied.',

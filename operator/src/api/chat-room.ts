@@ -32,6 +32,7 @@ export interface ChatRoomStatus {
   messages?: number;
   lastMessageTime?: string;
   digest?: string;
+  lastDriftTime?: string;
   users?: ResolvedUser[];
 }
 

@@ -261,6 +261,43 @@ describe('drift', () => {
     await event('raced', 'Drifted');
   });
 
+  test('that comes again is told again, and its repeats are counted', async () => {
+    await create('fought', { topic: 'mine' });
+    await ready('fought');
+    for (const topic of ['changed', 'changed again', 'and again']) {
+      const { lastDriftTime } = (await get('fought')).status ?? {};
+      // Its time has whole seconds.
+      await expect.poll(() => Date.now() - Date.parse(lastDriftTime ?? '1970-01-01T00:00:00Z')).toBeGreaterThan(1000);
+      chat.edit('fought', { topic });
+      await until('told', async () => {
+        const { status } = await get('fought');
+        return (
+          status?.lastDriftTime !== lastDriftTime && findCondition(status?.conditions, 'Drifted')?.status === 'True'
+        );
+      });
+    }
+    const drifts = (await events('fought')).filter(({ reason }) => reason === 'Drifted');
+    // The third is written with a later one: a repeat of a repeat waits for half a minute.
+    expect(drifts).toMatchObject([{ series: { count: 2 } }]);
+    expect(await condition('fought', 'Ready')).toMatchObject({ status: 'True' });
+  });
+
+  test('is told though the resource is touched before its status is written', async () => {
+    await create('touched', { topic: 'mine' });
+    await ready('touched');
+    chat.beforeAnswer = async (roomId) => {
+      if (roomId !== 'touched') return;
+      chat.beforeAnswer = undefined;
+      const body = { metadata: { annotations: { by: 'kubectl' } } };
+      await cluster.api.request('PATCH', `${path}/touched`, { body, ...merge });
+    };
+    chat.edit('touched', { topic: 'changed' });
+    await until('Drifted', async () => (await condition('touched', 'Drifted'))?.status === 'True');
+    expect(await condition('touched', 'Drifted')).toMatchObject({ message: expect.stringMatching(/topic/) });
+    await event('touched', 'Drifted');
+    expect((await events('touched')).filter(({ reason }) => reason === 'Drifted')).toHaveLength(1);
+  });
+
   test('while nobody led is found by the next leader, which applies nothing else again', async () => {
     await create('unwatched', { topic: 'mine' });
     await ready('unwatched');

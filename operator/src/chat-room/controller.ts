@@ -56,6 +56,8 @@ export class ChatRoomController {
   readonly #members: Members;
   readonly #writer: RoomWriter;
   readonly #throttle: NumbersThrottle;
+  /** Drifts that were put right and that no status tells yet, by key: where its write fails the next one tells them. */
+  readonly #untold = new Map<string, string>();
 
   constructor(options: ChatRoomControllerOptions) {
     const { admin, queue, rooms, log, awayAfterMs } = options;
@@ -87,6 +89,7 @@ export class ChatRoomController {
     if (!room) {
       this.#throttle.forget(key);
       this.#members.forget(key);
+      this.#untold.delete(key);
       this.#options.written.forget(key);
       return;
     }
@@ -156,6 +159,9 @@ export class ChatRoomController {
     const { client, written, events } = this.#options;
     const { key, room, outcome } = pass;
     const now = new Date();
+    if (outcome.drift !== undefined) this.#untold.set(key, outcome.drift);
+    const untold = this.#untold.get(key);
+    if (untold !== undefined) outcome.drift = untold;
     const status = statusAfter(room, outcome, now);
     const waits = [changesInMs(status, now), outcome.ready?.reason === 'Rejected' ? TRY_REFUSED_AGAIN_MS : undefined];
     const lookUpInMs = this.#members.dueInMs(key);
@@ -172,6 +178,7 @@ export class ChatRoomController {
       this.#throttle.written(key);
       for (const text of eventsFor(room, status)) events.record(CHAT_ROOMS, room, text);
     }
+    this.#untold.delete(key);
     const due = waits.filter((ms) => ms !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
   }

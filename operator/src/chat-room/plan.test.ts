@@ -236,6 +236,24 @@ test('a drift is shown for five minutes, and then no more', () => {
   expect(changesInMs(after, now)).toBeUndefined();
 });
 
+test('a drift that comes again is shown for five minutes more', () => {
+  const at = (ms: number) => new Date(now.getTime() + ms);
+  const drifted = (status: object, ms: number) =>
+    statusAfter({ ...room(), status }, { ...applied, drift: 'changed: topic' }, at(ms));
+  const first = drifted({}, 0);
+  const again = drifted(first, DRIFT_SHOWN_MS - 1_000);
+  const shown = again.conditions?.find(({ type }) => type === 'Drifted');
+  expect(again).toEqual({ ...first, lastDriftTime: '2026-11-23T12:04:59Z' });
+  const report: Outcome = { roomId: 'general', observed: false, seen, ready: applied.ready };
+  expect(statusAfter({ ...room(), status: again }, report, at(DRIFT_SHOWN_MS + 1_000)).conditions).toContainEqual(
+    shown,
+  );
+  expect(changesInMs(again, at(DRIFT_SHOWN_MS + 1_000))).toBe(DRIFT_SHOWN_MS - 1_000);
+  // An operator of before did not write down when.
+  const { lastDriftTime, ...old } = first;
+  expect(changesInMs(old, now)).toBe(changesInMs(first, now));
+});
+
 test('numbers that move are told from what matters', () => {
   const status = statusAfter(room({ status: {} }), applied, now);
   expect(onlyNumbersDiffer(status, { ...status, members: 9, messages: 99, lastMessageTime: 'x' })).toBe(true);

@@ -112,7 +112,8 @@ export class RoomWriter {
     // A drift does not wait for names that nobody had: it is put right with those who are known.
     if (pass.failure && because !== 'drifted') return;
     const wish = wishOf(pass.room, users);
-    const asApplied = because === 'users' || (because === 'drifted' && !(await this.#hasDrifted(pass, wish, signal)));
+    const drift = because === 'drifted' ? await this.#drift(pass, wish, signal) : undefined;
+    const asApplied = because === 'users' || (because === 'drifted' && !drift);
     if (asApplied && users.length === (pass.room.status?.users ?? []).length) {
       this.#sayAsApplied(pass);
       return;
@@ -137,21 +138,22 @@ export class RoomWriter {
       const note = 'The room was there and nobody had it; it is now as this resource says.';
       events.record(CHAT_ROOMS, pass.room, { type: 'Normal', reason: 'Adopted', action: 'Apply', note });
     }
+    if (drift?.what !== undefined) {
+      outcome.drift = drift.what;
+      const note = `Put right: ${drift.what}.`;
+      events.record(CHAT_ROOMS, pass.room, { type: 'Warning', reason: 'Drifted', action: 'Apply', note });
+    }
   }
 
-  /** Asks chat whether the room is another than was last applied, and tells the outcome what was done to it. */
-  async #hasDrifted(pass: Pass, wish: RoomSpec, signal: AbortSignal): Promise<boolean> {
+  /** Asks chat what was done to the room; undefined: it is as it was last applied. */
+  async #drift(pass: Pass, wish: RoomSpec, signal: AbortSignal): Promise<{ what: string | undefined } | undefined> {
     const { mirror } = this.#options;
     const before = mirror.seen(pass.roomId);
     const actual = await this.#getRoom(pass.roomId, signal);
-    if (actual && actual.digest === pass.room.status?.digest) {
-      // The stream is behind the calls.
-      mirror.put(actual, before);
-      return false;
-    }
-    const drift = driftOf(wish, actual, pass.room);
-    if (drift !== undefined) pass.outcome.drift = drift;
-    return true;
+    if (!actual || actual.digest !== pass.room.status?.digest) return { what: driftOf(wish, actual, pass.room) };
+    // The stream is behind the calls.
+    mirror.put(actual, before);
+    return undefined;
   }
 
   /** The room needs nothing: what the watch on chat says of it is all there is to say. */

@@ -12,7 +12,7 @@ import type { SeenRoom } from './plan.ts';
 import { REASONS, type Verdict } from './reasons.ts';
 import { namesIn } from './wish.ts';
 
-/** How long a drift that was put right is shown. */
+/** How long the last drift that was put right is shown. */
 export const DRIFT_SHOWN_MS = 5 * 60_000;
 
 /** What a reconcile found out; what is absent is left as it was. */
@@ -23,7 +23,7 @@ export interface Outcome {
   /** Names could not be looked up. */
   usersAway?: string;
   digest?: string;
-  /** Says what had been changed. */
+  /** The room has been put right; says what had been changed. */
   drift?: string;
   seen?: SeenRoom;
   /** The spec of this generation has been dealt with, for better or worse. */
@@ -74,6 +74,7 @@ export function statusAfter(room: ChatRoom, outcome: Outcome, now: Date): ChatRo
     ...defined('messages', seen?.messages ?? before.messages),
     ...defined('lastMessageTime', lastMessageTime),
     ...defined('digest', outcome.digest ?? before.digest),
+    ...defined('lastDriftTime', outcome.drift === undefined ? before.lastDriftTime : kubeTime(now)),
     ...(users.length > 0 ? { users } : {}),
   };
 }
@@ -86,9 +87,15 @@ export function onlyNumbersDiffer(a: ChatRoomStatus, b: ChatRoomStatus): boolean
 
 /** Milliseconds until the status changes by the passing of time alone; undefined: never. */
 export function changesInMs(status: ChatRoomStatus, now: Date): number | undefined {
-  const condition = findCondition(status.conditions, 'Drifted');
+  const untilMs = driftShownUntilMs(status);
+  return untilMs === undefined ? undefined : Math.max(1_000, untilMs - now.getTime() + 1_000);
+}
+
+/** Until when a drift is shown; undefined: none is. The condition's own time is that of the first of several. */
+function driftShownUntilMs({ conditions, lastDriftTime }: ChatRoomStatus): number | undefined {
+  const condition = findCondition(conditions, 'Drifted');
   if (condition?.status !== 'True') return;
-  return Math.max(1_000, Date.parse(condition.lastTransitionTime) + DRIFT_SHOWN_MS - now.getTime() + 1_000);
+  return Date.parse(lastDriftTime ?? condition.lastTransitionTime) + DRIFT_SHOWN_MS;
 }
 
 function resolved(
@@ -106,11 +113,9 @@ function resolved(
 
 function drifted(before: ChatRoomStatus, { drift, ready }: Outcome, now: Date): Verdict<'Drifted'> | undefined {
   if (drift !== undefined) return { status: 'True', reason: 'PutRight', message: drift };
-  const shown = findCondition(before.conditions, 'Drifted');
-  if (shown?.status === 'True' && now.getTime() - Date.parse(shown.lastTransitionTime) < DRIFT_SHOWN_MS)
-    return undefined;
+  if (now.getTime() < (driftShownUntilMs(before) ?? 0)) return undefined;
   // Nothing is known of a room that was never applied.
-  if (!shown && ready?.status !== 'True') return undefined;
+  if (!findCondition(before.conditions, 'Drifted') && ready?.status !== 'True') return undefined;
   return { status: 'False', reason: 'InSync', message: '' };
 }
 

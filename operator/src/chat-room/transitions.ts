@@ -1,7 +1,10 @@
 import type { ChatRoom, ChatRoomStatus } from '../api/index.ts';
 import { type EventText, findCondition } from '../runtime/index.ts';
 
-/** The Events for what a status says that the one before did not say. A room that is made as asked is no news. */
+/**
+ * The Events for what a status says that the one before did not say. A room that is made as asked is no news. What was
+ * done in chat is told when it is done, by the writer: the same drift again is the same condition.
+ */
 export function eventsFor(room: ChatRoom, status: ChatRoomStatus): EventText[] {
   const turned = (type: string) => {
     const [before, after] = [room.status?.conditions, status.conditions].map((list) => findCondition(list, type));
@@ -19,10 +22,6 @@ export function eventsFor(room: ChatRoom, status: ChatRoomStatus): EventText[] {
   const members = turned('MembersResolved')?.after;
   if (members?.status === 'False') {
     events.push({ type: 'Warning', reason: members.reason, action: 'LookUp', note: members.message });
-  }
-  const drifted = turned('Drifted')?.after;
-  if (drifted?.status === 'True') {
-    events.push({ type: 'Warning', reason: 'Drifted', action: 'Apply', note: `Put right: ${drifted.message}.` });
   }
   return events;
 }
