@@ -36,9 +36,9 @@ const reason = (of: ReturnType<typeof plan>, type = 'Ready') => findCondition(of
 
 test.each<[string, Observed, string, number[]]>([
   ['everything is well', world({ stable: 3, canary: 1 }), 'Effective', [90, 10]],
-  ['the canary has no endpoint', world({ stable: 3, canary: 0 }), 'WeightMoved', [100, 0]],
+  ['the canary has no endpoint', world({ stable: 3, canary: 0 }), 'WeightMoved', [90, 0]],
   ['nobody has one', world({ stable: 0, canary: 0 }), 'NoReadyEndpoints', [90, 10]],
-  ['a Service is missing', world({ stable: 3, canary: 0 }, ['chat', 'stable']), 'ServiceNotFound', [100, 0]],
+  ['a Service is missing', world({ stable: 3, canary: 0 }, ['chat', 'stable']), 'ServiceNotFound', [90, 0]],
   ['the Service itself is missing', world({ stable: 3, canary: 1 }, ['stable', 'canary']), 'ServiceNotFound', [90, 10]],
 ])('when %s', (_, observed, expected, weights) => {
   const planned = plan(weight(), observed, now);
