@@ -81,7 +81,7 @@ export class ServiceWeightController {
       return rate === undefined ? {} : { errorRate: rate };
     } catch (error) {
       signal.throwIfAborted();
-      return { unknown: `Prometheus does not answer (${(error as Error).message})` };
+      return { unknown: `Prometheus gives no error rate (${(error as Error).message})` };
     }
   }
 }
