@@ -11,6 +11,7 @@ const at = (address: string, conditions?: Endpoint['conditions']): Endpoint => (
   addresses: [address],
   ...(conditions === undefined ? {} : { conditions }),
 });
+const pod = (uid: string, address: string): Endpoint => ({ ...at(address), targetRef: { uid } });
 
 test.each<[string, EndpointSlice[], number]>([
   ['no slices', [], 0],
@@ -19,6 +20,11 @@ test.each<[string, EndpointSlice[], number]>([
   ['one that is not ready', [slice([at('10.0.0.1', { ready: false })])], 0],
   ['one that is terminating', [slice([at('10.0.0.1', { ready: true, terminating: true })])], 0],
   ['the same address in two slices', [slice([at('10.0.0.1')]), slice([at('10.0.0.1'), at('10.0.0.2')])], 2],
+  [
+    'two pods with an address in each family',
+    [slice([pod('a', '10.0.0.1'), pod('b', '10.0.0.2')]), slice([pod('a', 'fd00::1'), pod('b', 'fd00::2')])],
+    2,
+  ],
   ['a slice without the port', [slice([at('10.0.0.1')], { name: 'http', port: 8080 })], 0],
   ['no endpoints at all', [{ metadata: { name: 'slice' }, ports: [{ name: 'grpc' }] }], 0],
   ['the slice of a Service without pods', [{ metadata: { name: 'slice' }, endpoints: null, ports: null }], 0],

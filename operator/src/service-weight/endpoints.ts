@@ -20,9 +20,16 @@ export const SERVICES: ResourceType = {
 /** The label by which a slice says whose it is. */
 export const SERVICE_LABEL = 'kubernetes.io/service-name';
 
+interface Endpoint {
+  addresses: string[];
+  conditions?: { ready?: boolean; terminating?: boolean };
+  /** The pod; absent in slices that people write. */
+  targetRef?: { uid?: string };
+}
+
 export interface EndpointSlice extends KubeObject {
   /** Null, as are the ports, where the Service has no pods. */
-  endpoints?: { addresses: string[]; conditions?: { ready?: boolean; terminating?: boolean } }[] | null;
+  endpoints?: Endpoint[] | null;
   ports?: { name?: string; port?: number }[] | null;
 }
 
@@ -31,16 +38,17 @@ export interface Service extends KubeObject {
 }
 
 /**
- * How many endpoints of a Service are ready on a port: over all of its slices, each address once. An endpoint that says
- * nothing is ready; one that is terminating is not.
+ * How many endpoints of a Service are ready on a port: over all of its slices, each pod once, which has an address in
+ * each family's. An endpoint that says nothing is ready; one that is terminating is not.
  * @param port a port's name, or the pods' number as text
  */
 export function readyEndpoints(slices: readonly EndpointSlice[], port: string): number {
   const ready = new Set<string>();
   for (const { endpoints, ports } of slices) {
     if (!ports?.some(({ name, port: number }) => name === port || String(number) === port)) continue;
-    for (const { addresses, conditions } of endpoints ?? []) {
-      if (addresses[0] && (conditions?.ready ?? true) && !conditions?.terminating) ready.add(addresses[0]);
+    for (const { addresses, conditions, targetRef } of endpoints ?? []) {
+      if (!addresses[0] || !(conditions?.ready ?? true) || conditions?.terminating) continue;
+      ready.add(targetRef?.uid ?? addresses[0]);
     }
   }
   return ready.size;
