@@ -9,7 +9,7 @@ import { Metrics } from '@parley/kit/metrics';
 import { Readiness, serveOperations } from '@parley/kit/operations';
 import { RpcChannel } from '@parley/kit/rpc/client';
 import { packageDefinition } from '@parley/kit/rpc/definitions';
-import { StartError } from '@parley/kit/settings';
+import { badSettings } from '@parley/kit/settings';
 import { Operator } from './operator.ts';
 import { releaseFinalizers } from './release.ts';
 import { ApiClient, createMetrics } from './runtime/index.ts';
@@ -17,7 +17,7 @@ import type { OperatorConfig } from './settings.ts';
 
 /**
  * Runs the operator until the signal aborts: `parley operator`.
- * @throws StartError that names every setting that is missing
+ * @throws StartError that names every setting that is missing, or KUBECONFIG where it cannot be used
  */
 export async function runOperator(config: OperatorConfig, signal: AbortSignal): Promise<void> {
   requireSettings(config);
@@ -82,14 +82,20 @@ function requireSettings(config: OperatorConfig): void {
   ] as const;
   const missing = required.filter(([, value]) => value === undefined);
   if (missing.length === 0) return;
-  throw new StartError(
-    `These settings cannot be used:\n${missing.map(([name, , allowed]) => `  ${name} is not set; give ${allowed}`).join('\n')}`,
-  );
+  throw badSettings(missing.map(([name, , allowed]) => `${name} is not set; give ${allowed}`));
 }
 
+/** The way to the API server: KUBECONFIG's, the home folder's or the pod's own. @throws StartError where it leads nowhere */
 function loadKubeConfig(): KubeConfig {
   const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromDefault();
+  try {
+    kubeConfig.loadFromDefault();
+    if (!kubeConfig.getCurrentCluster()) throw new Error('its current-context names no cluster');
+  } catch (error) {
+    // What is wrong with a file's YAML is told in one line, and then shown in several.
+    const [why] = (error as Error).message.split('\n');
+    throw badSettings([`KUBECONFIG, or without it ~/.kube/config, cannot be used: ${why}`]);
+  }
   return kubeConfig;
 }
 
