@@ -10,6 +10,12 @@ const parallelism = 1;
 /** Half of the cores, and of libuv's four threads: files and names must still be looked up. */
 const atOnce = Math.max(1, Math.min(2, Math.floor(availableParallelism() / 2)));
 
+/**
+ * UTF-16 units of a password that may be right: composed differently, one that `rules.password` allows (256 characters)
+ * has up to four times as many. What is longer is nobody's, and normalizing it would stop the process for as long as it takes.
+ */
+const longestUnits = 4 * 256;
+
 /** Whose turn a hash is: by address, so that a flood waits behind itself. */
 export interface Turn {
   address: string;
@@ -31,10 +37,12 @@ export class Passwords {
   }
 
   /**
-   * Whether the password is right. It takes the same time where there is no hash, so that nobody learns who exists.
+   * Whether the password is right. It takes the same time where there is no hash, so that nobody learns who exists, and
+   * where the password is too long to be anybody's.
    * @throws AppError RESOURCE_EXHAUSTED where too many wait.
    */
   async verify(hashed: string | undefined, password: string, turn: Turn): Promise<boolean> {
+    if (password.length > longestUnits) return this.verify(undefined, 'too long', turn);
     // A hash that no password is known to have.
     this.#nobodys ??= hash(crypto.getRandomValues(new Uint8Array(32)), this.#options);
     const expected = hashed ?? (await this.#nobodys);

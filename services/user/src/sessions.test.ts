@@ -1,6 +1,6 @@
 import { KeyRing, silentLog, TokenVerifier } from '@parley/kit';
 import { sql } from 'kysely';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Accounts } from './accounts.ts';
 import { Passwords } from './passwords.ts';
 import { Revocations } from './revocations.ts';
@@ -44,4 +44,17 @@ test('equal passwords have different hashes', async () => {
   const turn = { address: '', signal: new AbortController().signal };
   const [one, other] = [await passwords.hash('correct horse', turn), await passwords.hash('correct horse', turn)];
   expect(one).not.toBe(other);
+});
+
+test('a password that is too long for anybody is as wrong as any, and costs its sender a hash and the process no more', async () => {
+  const passwords = new Passwords(1024);
+  const turn = { address: '', signal: new AbortController().signal };
+  // Vietnamese letters: of one character, or of three, by the keyboard.
+  const hash = await passwords.hash('\u1ec7'.repeat(256), turn);
+  using normalize = vi.spyOn(String.prototype, 'normalize');
+  expect(await passwords.verify(hash, 'e\u0323\u0302'.repeat(256), turn)).toBe(true);
+  for (const hashed of [hash, undefined])
+    expect(await passwords.verify(hashed, '\ufdfa'.repeat(1_390_000), turn)).toBe(false);
+  expect(normalize).toHaveBeenCalledTimes(3);
+  expect(Math.max(...normalize.mock.contexts.map((text) => (text as string).length))).toBe(3 * 256);
 });

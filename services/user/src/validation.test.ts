@@ -64,6 +64,12 @@ test('a full name is at most 200 characters, as people count them, without contr
   expect(rules.full_name("<script>alert('x')</script>; drop table users")).toBeUndefined();
 });
 
+test('what is far too long is told in UTF-16 units, since counting it would stop the process', () => {
+  const text = '👩'.repeat(2_000_000);
+  expect(rules.full_name(text)).toBe('has 4000000 characters; at most 200 are allowed');
+  expect(rules.password(text)).toBe('has 4000000 characters; 8 to 256 characters are allowed');
+});
+
 test('a password is 8 to 256 characters, not blank, and never in the message', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (password) => {

@@ -77,8 +77,12 @@ export function maskedFields(mask: { paths: string[] } | null | undefined): read
   throw invalidFields([{ field: 'update_mask', description }]);
 }
 
-/** As people count them: code points. */
+/** Beyond this many UTF-16 units a text is too long for every field, in whatever characters. */
+const countedUnits = 1000;
+
+/** As people count them: code points. What is far too long is told in UTF-16 units: counting megabytes would stop the process. */
 function characters(value: string): number {
+  if (value.length > countedUnits) return value.length;
   let count = 0;
   for (const _ of value) count++;
   return count;
