@@ -3,8 +3,7 @@ import { type AppError, Batch, type BatchSettings, type Database, notFound } fro
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Account } from './account.ts';
 import { AccountWriter, type NewAccount, takenByViolation } from './account-writer.ts';
-
-import { recordRevocation } from './revocations.ts';
+import { revokeNow } from './revocations.ts';
 import type { Tables } from './schema.ts';
 import type { Profile } from './validation.ts';
 
@@ -79,8 +78,8 @@ export class Accounts {
   /** Keeps nothing but the name, for as long as it is not free, and signs the user out. @throws AppError NOT_FOUND. */
   delete(id: string): Promise<{ revoked?: Date }> {
     return this.#db.transaction().execute(async (db) => {
-      const now = new Date();
       const { registered } = await lock(db, id);
+      const now = new Date();
       await db
         .updateTable('users.account')
         .set({ email: null, full_name: '', password_hash: null, role: 'member', updated_at: now, deleted_at: now })
@@ -88,8 +87,7 @@ export class Accounts {
         .execute();
       if (!registered) return {};
       await db.deleteFrom('users.session').where('user_id', '=', id).execute();
-      await recordRevocation(db, id, now);
-      return { revoked: now };
+      return { revoked: await revokeNow(db, id) };
     });
   }
 
@@ -116,8 +114,8 @@ export class Accounts {
 
   #update(id: string, change: Partial<Profile>): Promise<{ account: Account; revoked?: Date }> {
     return this.#db.transaction().execute(async (db) => {
-      const now = new Date();
       const before = await lock(db, id);
+      const now = new Date();
       await db
         .updateTable('users.account')
         .set({ ...change, updated_at: now })
@@ -125,8 +123,7 @@ export class Accounts {
         .execute();
       const account: Account = { ...before, ...change, updated_at: now };
       if (!account.registered || account.username === before.username) return { account };
-      await recordRevocation(db, id, now);
-      return { account, revoked: now };
+      return { account, revoked: await revokeNow(db, id) };
     });
   }
 }

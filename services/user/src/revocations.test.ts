@@ -2,7 +2,7 @@ import { Database, KeyRing, migrate, silentLog, TokenVerifier } from '@parley/ki
 import { startPostgres } from '@parley/kit/testing/postgres';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Revocations } from './revocations.ts';
+import { Revocations, revokeNow } from './revocations.ts';
 import { userSchema } from './schema.ts';
 import { type Store, stores } from './testing/stores.ts';
 import { failure, keyFolder, serveUsers } from './testing/user-server.ts';
@@ -54,9 +54,9 @@ test('what is older than any token is not told any more', async () => {
   await using revocations = await Revocations.open({ database, verifier, log: silentLog });
   const told: string[] = [];
   const stop = revocations.watch(({ userId }) => told.push(userId));
-  await revocations.revoke('1003');
+  revocations.tell('1003', await revokeNow(database.as(), '1003'));
   stop();
-  await revocations.revoke('1004');
+  revocations.tell('1004', await revokeNow(database.as(), '1004'));
   expect(told.filter((id) => Number(id) > 1000)).toEqual(['1002', '1003']);
 });
 

@@ -13,11 +13,17 @@ export interface Revoked {
   issuedBefore: Date;
 }
 
-/** Writes a revocation, in the transaction of what it is for. Tell the others with `Revocations.tell` once that is committed. */
-export async function recordRevocation(db: Kysely<Tables>, userId: string, issuedBefore: Date): Promise<void> {
-  await sql`insert into users.revocation (user_id, issued_before) values (${userId}, ${issuedBefore})
+/**
+ * Revokes a user's tokens of up to now, in the transaction of what it is for. To be called when that has its locks, since
+ * whoever held them may have issued a token meanwhile. Tell the others with `Revocations.tell` once it is committed.
+ * @returns the time before which they were issued.
+ */
+export async function revokeNow(db: Kysely<Tables>, userId: string): Promise<Date> {
+  const now = new Date();
+  await sql`insert into users.revocation (user_id, issued_before) values (${userId}, ${now})
     on conflict (user_id) do update set issued_before = greatest(revocation.issued_before, excluded.issued_before)
   `.execute(db);
+  return now;
 }
 
 export interface RevocationSettings {
@@ -65,13 +71,6 @@ export class Revocations implements AsyncDisposable {
     this.#inForce.set(userId, issuedBefore);
     this.#verifier.revoke(userId, issuedBefore);
     for (const watcher of this.#watchers) watcher({ userId, issuedBefore });
-  }
-
-  /** Revokes a user's tokens of up to now. */
-  async revoke(userId: string): Promise<void> {
-    const now = new Date();
-    await recordRevocation(this.#db, userId, now);
-    this.tell(userId, now);
   }
 
   /** Calls `watcher` with all that is in force, then with every new one. @returns what stops it. */

@@ -30,6 +30,24 @@ test.each(stores)('on $name, families that nobody can come back to are forgotten
   expect((await sessionsOf(60_000).refresh(second.refresh_token)).user.id).toBe(alice.id);
 });
 
+test.each(stores)('on $name, who is signed out while he signs in again has no token that is good', async ({ open }) => {
+  await using store = await open();
+  const { database } = store;
+  const keys = new KeyRing(keyFolder);
+  const verifier = new TokenVerifier(keys);
+  await using revocations = await Revocations.open({ database, verifier, log: silentLog });
+  const sessions = new Sessions({ database, keys, revocations, sessionMs: 60_000 });
+  const profile = { username: 'alice', email: 'alice@example.com', full_name: '', password_hash: 'x' };
+  const alice = await new Accounts(database, { nameReleaseMs: 0 }).create({ ...profile, role: 'member' });
+  await sessions.endAll(alice.id);
+  // It waits for the second after the revocation's.
+  const signingIn = sessions.begin(alice).then(({ access_token }) => verifier.verify(access_token));
+  const families = async () => (await sql`select from users.session`.execute(database.as())).rows.length;
+  await expect.poll(families, { interval: 5 }).toBe(1);
+  await sessions.endAll(alice.id);
+  await expect(signingIn).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+});
+
 test('a password hashed at another cost is hashed anew when it is used', async () => {
   const [cheap, dear] = [new Passwords(1024), new Passwords(2048)];
   const turn = { address: '', signal: new AbortController().signal };

@@ -4,7 +4,7 @@ import { AppError, accessTokenSeconds, type Database, type KeyRing, signToken } 
 import { type Kysely, sql } from 'kysely';
 import { type Account, shownUser } from './account.ts';
 import { accountColumns } from './accounts.ts';
-import { type Revocations, recordRevocation } from './revocations.ts';
+import { type Revocations, revokeNow } from './revocations.ts';
 import type { Tables } from './schema.ts';
 
 export interface Session {
@@ -21,8 +21,8 @@ export interface SessionsSettings {
   sessionMs: number;
 }
 
-/** An account with the time before which its tokens are revoked, if they are. */
-type SignInAccount = Account & { revoked_before: Date | null };
+/** An account with its new sign-in, and the time before which its tokens are revoked, if they are. */
+type SignInAccount = Account & { session_id: string; revoked_before: Date | null };
 
 export class Sessions {
   readonly #db: Kysely<Tables>;
@@ -69,34 +69,43 @@ export class Sessions {
       ), token as (
         insert into users.refresh_token (hash, session_id, expires_at) select ${hash}, id, ${this.#expiry(now)} from session
       )
-      select account.*, revocation.issued_before as revoked_before
+      select account.*, session.id as session_id, revocation.issued_before as revoked_before
       from session
       join (select ${accountColumns} from users.account) account on account.id = session.user_id
       left join users.revocation on revocation.user_id = session.user_id`.execute(this.#db);
     const found = rows[0];
     if (found === undefined) throw badRefreshToken();
-    return this.#answer(found, token);
+    return this.#answer(found, token, now);
   }
 
   /** Trades a refresh token for the next one. @throws AppError UNAUTHENTICATED with one constant message. */
   async refresh(old: string): Promise<Session> {
     const { token, hash } = newToken();
     const now = new Date();
-    // One statement: of two that come with one token, the row's lock lets one pass, and the other finds it used.
+    // One statement: of two that come with one token, the row's lock lets one pass, and the other finds it used. It locks
+    // the account, the family, then the token, in the order in which deleting them does.
     const { rows } = await sql<SignInAccount>`
-      with used as (
-        update users.refresh_token set used_at = ${now}
-        where hash = ${hashOf(old)} and used_at is null and expires_at > ${now} returning session_id
+      with owner as (
+        select ${accountColumns} from users.account where deleted_at is null and id = (
+          select user_id from users.session join users.refresh_token on session_id = session.id
+          where hash = ${hashOf(old)}
+        ) for key share
+      ), family as (
+        select session.id from users.session join owner on owner.id = session.user_id
+        where session.id = (select session_id from users.refresh_token where hash = ${hashOf(old)})
+        for key share of session
+      ), used as (
+        update users.refresh_token set used_at = ${now} from family
+        where session_id = family.id and hash = ${hashOf(old)} and used_at is null and expires_at > ${now}
+        returning session_id
       ), token as (
         insert into users.refresh_token (hash, session_id, expires_at) select ${hash}, session_id, ${this.#expiry(now)} from used
       )
-      select account.*, revocation.issued_before as revoked_before
-      from used
-      join users.session on session.id = used.session_id
-      join (select ${accountColumns} from users.account where deleted_at is null) account on account.id = session.user_id
-      left join users.revocation on revocation.user_id = session.user_id`.execute(this.#db);
+      select owner.*, used.session_id, revocation.issued_before as revoked_before
+      from used cross join owner
+      left join users.revocation on revocation.user_id = owner.id`.execute(this.#db);
     const account = rows[0];
-    if (account !== undefined) return this.#answer(account, token);
+    if (account !== undefined) return this.#answer(account, token, now);
     await this.#endReused(old);
     throw badRefreshToken();
   }
@@ -109,8 +118,11 @@ export class Sessions {
 
   /** Ends all of a user's families, and his access tokens. */
   async endAll(userId: string): Promise<void> {
-    await this.#db.deleteFrom('users.session').where('user_id', '=', userId).execute();
-    await this.#revocations.revoke(userId);
+    const now = await this.#db.transaction().execute(async (db) => {
+      await db.deleteFrom('users.session').where('user_id', '=', userId).execute();
+      return revokeNow(db, userId);
+    });
+    this.#revocations.tell(userId, now);
   }
 
   /** Forgets families that nobody can come back to. */
@@ -123,26 +135,35 @@ export class Sessions {
 
   /** A token that was used before is in two hands, and nobody knows which is the thief's: both have to sign in again. */
   async #endReused(token: string): Promise<void> {
-    const now = new Date();
-    const userId = await this.#db.transaction().execute(async (db) => {
+    const revoked = await this.#db.transaction().execute(async (db) => {
       const { rows } = await sql<{ user_id: string }>`delete from users.session where id =
         (select session_id from users.refresh_token where hash = ${hashOf(token)} and used_at is not null)
         returning user_id`.execute(db);
-      if (rows[0]) await recordRevocation(db, rows[0].user_id, now);
-      return rows[0]?.user_id;
+      const userId = rows[0]?.user_id;
+      return userId === undefined ? undefined : { userId, now: await revokeNow(db, userId) };
     });
-    if (userId !== undefined) this.#revocations.tell(userId, now);
+    if (revoked) this.#revocations.tell(revoked.userId, revoked.now);
   }
 
-  async #answer({ revoked_before, ...account }: SignInAccount, refreshToken: string): Promise<Session> {
+  async #answer(found: SignInAccount, refreshToken: string, begun: Date): Promise<Session> {
+    const { revoked_before, session_id, ...account } = found;
     await laterThan(revoked_before);
     const { id: userId, username, role } = account;
+    const access_token = signToken(this.#keys, { userId, username, role });
+    // One of a later second could outlast a revocation of the time in between.
+    if (Math.floor(Date.now() / 1000) * 1000 > begun.getTime()) await this.#stillThere(session_id);
     return {
       user: shownUser(account, true),
-      access_token: signToken(this.#keys, { userId, username, role }),
+      access_token,
       refresh_token: refreshToken,
       expires_in: accessTokenSeconds,
     };
+  }
+
+  /** Waits for whoever is ending the family. @throws AppError UNAUTHENTICATED where it has ended. */
+  async #stillThere(id: string): Promise<void> {
+    const { rows } = await sql`select from users.session where id = ${id} for key share`.execute(this.#db);
+    if (rows.length === 0) throw badRefreshToken();
   }
 
   #expiry(now: Date): Date {

@@ -61,6 +61,26 @@ test('migrations run once, and a newer schema is refused: PostgreSQL; one that d
     .toBe('well');
 });
 
+test('of two transactions that wait for each other one goes on, and the other is ABORTED', async () => {
+  await using postgres = await startPostgres({ settings: { deadlock_timeout: '10ms' } });
+  await using database = await Database.open({ url: postgres.url, log: silentLog });
+  const bothHaveOne = Promise.withResolvers<void>();
+  let holders = 0;
+  const take = (first: number, second: number) =>
+    database
+      .as()
+      .transaction()
+      .execute(async (db) => {
+        await sql`select pg_advisory_xact_lock(${first}::int)`.execute(db);
+        if (++holders === 2) bothHaveOne.resolve();
+        await bothHaveOne.promise;
+        await sql`select pg_advisory_xact_lock(${second}::int)`.execute(db);
+      });
+  const ends = await Promise.allSettled([take(1, 2), take(2, 1)]);
+  const failed = ends.filter((end) => end.status === 'rejected');
+  expect(failed).toMatchObject([{ reason: { code: 'ABORTED', details: { retryAfterMs: 100 } } }]);
+});
+
 test('several that start together migrate once', async () => {
   await using postgres = await startPostgres();
   const databases = await Promise.all(

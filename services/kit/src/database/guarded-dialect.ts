@@ -17,8 +17,8 @@ import { inSpan, SpanKind, tracingEnabled } from '../tracing.ts';
 const longestQueue = 1000;
 
 /**
- * A dialect whose failures callers understand: a database that is away is UNAVAILABLE, a full pool RESOURCE_EXHAUSTED;
- * what a statement itself did wrong passes through. Statements are spans of the trace they belong to.
+ * A dialect whose failures callers understand: a database that is away is UNAVAILABLE, a full pool RESOURCE_EXHAUSTED,
+ * a deadlock ABORTED; what a statement itself did wrong passes through. Statements are spans of the trace they belong to.
  */
 export class GuardedDialect implements Dialect {
   readonly #inner: Dialect;
@@ -105,6 +105,12 @@ function translate(error: unknown, connecting: boolean): unknown {
   if (code === '57014')
     return new AppError('DEADLINE_EXCEEDED', 'the database took too long to answer', {
       retryAfterMs: 1000,
+      cause: error,
+    });
+  // Of two transactions that wait for each other, one is given up, and nothing of it has happened.
+  if (code === '40P01' || code === '40001')
+    return new AppError('ABORTED', 'another call was changing the same at once: try again', {
+      retryAfterMs: 100,
       cause: error,
     });
   // PostgreSQL keeps every text but one with U+0000: no key, name or id of ours has it.
