@@ -47,11 +47,11 @@ export function authService({ accounts, sessions, passwords, revocations, limits
         required({ username, password });
         // A name that nobody can have is not worth remembering, and takes as long as one that nobody has.
         const possible = isUsername(username);
-        if (possible) limits.asUsername(username);
+        if (possible) limits.asUsername(username, turn.address);
         const found = possible ? await sessions.find(username) : undefined;
         const hash = found?.passwordHash ?? undefined;
         if (!(await passwords.verify(hash, password, turn)) || found === undefined || hash === undefined) throw wrong();
-        limits.succeeded(username);
+        limits.succeeded(username, turn.address);
         if (passwords.isOutdated(hash))
           await sessions.rehash(found.account.id, hash, await passwords.hash(password, turn));
         return sessions.begin(found.account);

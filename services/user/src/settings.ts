@@ -24,7 +24,7 @@ export const userSettings = {
   signInsPerUsername: setting(
     'PARLEY_SIGN_INS_PER_USERNAME',
     from.integer(10, 1, 1_000_000),
-    'failed sign-ins a minute for one username, per process',
+    'failed sign-ins a minute for one username from one address (from all: 20 times as many), per process',
     '10',
   ),
   signInsPerAddress: setting(

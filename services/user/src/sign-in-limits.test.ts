@@ -67,9 +67,36 @@ test('no peer is too odd to count', () => {
 test('sign-ins that succeed do not count against a name', () => {
   const limits = new SignInLimits({ signInsPerUsername: 2, signInsPerAddress: 100 });
   for (let i = 0; i < 50; i++) {
-    limits.asUsername('alice');
-    limits.succeeded('ALICE');
+    limits.asUsername('alice', '10.0.0.1');
+    limits.succeeded('ALICE', '10.0.0.1');
   }
+});
+
+test('who guesses from many addresses is stopped in the end, and told when to try again', () => {
+  const limits = new SignInLimits({ signInsPerUsername: 2, signInsPerAddress: 100 });
+  const guess = (address: number) => limits.asUsername('alice', `10.0.0.${address}`);
+  for (let address = 0; address < 20; address++) {
+    for (let i = 0; i < 2; i++) guess(address);
+    expect(() => guess(address)).toThrow(/that failed for this username: try again in 30 s/);
+  }
+  // What is refused for the sake of the name does not count against the address.
+  for (let i = 0; i < 5; i++) expect(() => guess(20)).toThrow(/that failed for this username: try again in [12] s/);
+  limits.asUsername('bob', '10.0.0.0');
+});
+
+test('who fails for a name keeps nobody from it who signs in from elsewhere', async () => {
+  await using server = await serveUsers({ database: store.database, settings: { signInsPerUsername: 2 } });
+  const password = 'correct horse battery';
+  await server.auth.register({ username: 'carol', email: 'carol@example.com', password });
+  const from = (address: string) => ({ token: server.service, metadata: { 'x-forwarded-for': address } });
+  const guess = (host: number) =>
+    failure(server.auth.login({ username: 'carol', password: 'guess' }, from(`2001:db8::${host}`)));
+  // Hosts of one network count together.
+  expect((await guess(1)).code).toBe('UNAUTHENTICATED');
+  expect((await guess(2)).code).toBe('UNAUTHENTICATED');
+  expect((await guess(3)).code).toBe('RESOURCE_EXHAUSTED');
+  const { user } = await server.auth.login({ username: 'carol', password }, from('198.51.100.8'));
+  expect(user?.username).toBe('carol');
 });
 
 test('guessing a password is stopped, with when to try again, and nobody else is', async () => {

@@ -1,4 +1,4 @@
-/** How often one may try to sign in: by name and by address, in this process's memory. */
+/** How often one may try to sign in: by name from an address, by name, and by address, in this process's memory. */
 import { isIPv6 } from 'node:net';
 import { AppError } from '@parley/kit';
 
@@ -58,13 +58,21 @@ export interface SignInRates {
   signInsPerAddress: number;
 }
 
+/**
+ * Sign-ins for a name may fail from everywhere as often as from this many addresses: nobody locks a user out from a few,
+ * and a guesser who has thousands is slowed.
+ */
+const addressesPerUsername = 20;
+
 /** The limits of one process. Behind several, a guesser gets as many times more: still nothing against argon2id. */
 export class SignInLimits {
+  readonly #namesFrom: RateLimit;
   readonly #names: RateLimit;
   readonly #addresses: RateLimit;
 
   constructor({ signInsPerUsername, signInsPerAddress }: SignInRates) {
-    this.#names = new RateLimit(signInsPerUsername);
+    this.#namesFrom = new RateLimit(signInsPerUsername);
+    this.#names = new RateLimit(signInsPerUsername * addressesPerUsername);
     this.#addresses = new RateLimit(signInsPerAddress);
   }
 
@@ -74,14 +82,24 @@ export class SignInLimits {
     if (retryAfterMs > 0) throw tooMany('from this address', retryAfterMs);
   }
 
-  /** Counts a sign-in until it has succeeded. @throws AppError RESOURCE_EXHAUSTED with when to try again. */
-  asUsername(username: string): void {
-    const retryAfterMs = this.#names.take(username.toLowerCase());
-    if (retryAfterMs > 0) throw tooMany('that failed for this username', retryAfterMs);
+  /**
+   * Counts a sign-in until it has succeeded: from this address, so that whoever guesses a name keeps nobody else from it,
+   * and from all together. @throws AppError RESOURCE_EXHAUSTED with when to try again.
+   */
+  asUsername(username: string, address: string): void {
+    const name = username.toLowerCase();
+    const hereMs = this.#namesFrom.take(`${name} ${address}`);
+    if (hereMs > 0) throw tooMany('that failed for this username', hereMs);
+    const everywhereMs = this.#names.take(name);
+    if (everywhereMs === 0) return;
+    this.#namesFrom.giveBack(`${name} ${address}`);
+    throw tooMany('that failed for this username', everywhereMs);
   }
 
-  succeeded(username: string): void {
-    this.#names.giveBack(username.toLowerCase());
+  succeeded(username: string, address: string): void {
+    const name = username.toLowerCase();
+    this.#namesFrom.giveBack(`${name} ${address}`);
+    this.#names.giveBack(name);
   }
 }
 
