@@ -257,6 +257,7 @@ test('a drift that comes again is shown for five minutes more', () => {
 test('numbers that move are told from what matters', () => {
   const status = statusAfter(room({ status: {} }), applied, now);
   expect(onlyNumbersDiffer(status, { ...status, members: 9, messages: 99, lastMessageTime: 'x' })).toBe(true);
+  expect(onlyNumbersDiffer(status, Object.fromEntries(Object.entries(status).reverse()))).toBe(true);
   expect(onlyNumbersDiffer(status, { ...status, digest: 'd2' })).toBe(false);
 });
 

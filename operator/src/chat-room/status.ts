@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '@parley/kit/errors';
 import {
   type ChatRoom,
@@ -79,10 +80,10 @@ export function statusAfter(room: ChatRoom, outcome: Outcome, now: Date): ChatRo
   };
 }
 
-/** Do they differ in nothing but the numbers that move by themselves? */
+/** Do they differ in nothing but the numbers that move by themselves? An API server has an order of keys of its own. */
 export function onlyNumbersDiffer(a: ChatRoomStatus, b: ChatRoomStatus): boolean {
-  const rest = ({ members, messages, lastMessageTime, ...others }: ChatRoomStatus) => JSON.stringify(others);
-  return rest(a) === rest(b);
+  const rest = ({ members, messages, lastMessageTime, ...others }: ChatRoomStatus) => others;
+  return isDeepStrictEqual(rest(a), rest(b));
 }
 
 /** Milliseconds until the status changes by the passing of time alone; undefined: never. */
