@@ -1,10 +1,10 @@
 /** auth.AuthService: register, sign in and out, and what services ask about users. */
-import { AppError, type CallContext, implement, invalidFields, type ServedService } from '@parley/kit';
+import { AppError, addressOf, type CallContext, implement, invalidFields, type ServedService } from '@parley/kit';
 import type { Accounts } from './accounts.ts';
 import type { Passwords } from './passwords.ts';
 import { type Revocations, tooSlow } from './revocations.ts';
 import type { Sessions } from './sessions.ts';
-import { addressOf, type SignInLimits } from './sign-in-limits.ts';
+import type { SignInLimits } from './sign-in-limits.ts';
 import { checkFields, isUsername } from './validation.ts';
 
 export interface AuthParts {
