@@ -5,7 +5,7 @@ import { Icon } from '../parts/icon.tsx';
 import { enter, leaveRoom } from '../state/chat.ts';
 import { sentence } from '../state/problem-text.ts';
 import { go, hashOf } from '../state/routes.ts';
-import { appState, useApp } from '../state/store.ts';
+import { appState, infoOf, useApp } from '../state/store.ts';
 import { type Person, PersonActions } from './actions.tsx';
 import { Composer } from './composer.tsx';
 import { Members } from './members.tsx';
@@ -13,7 +13,7 @@ import { MessageLog } from './message-log.tsx';
 import { roomNameText } from './switcher.tsx';
 
 export function RoomPage({ roomId }: { roomId: string }) {
-  const { open, rooms } = useApp();
+  const { open } = useApp();
   const [showsMembers, setShowsMembers] = useState(false);
   const [person, setPerson] = useState<Person>();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -22,7 +22,7 @@ export function RoomPage({ roomId }: { roomId: string }) {
     if (!matchMedia('(hover: hover)').matches) heading.current?.focus();
   }, []);
   const room = open.get(roomId) ?? emptyRoom(roomId);
-  const info = rooms.find(({ id }) => id === roomId);
+  const info = infoOf(roomId);
   return (
     <main class="room" aria-label={info?.name || roomId} data-members={showsMembers ? 'shown' : 'hidden'}>
       <header class="room-head">

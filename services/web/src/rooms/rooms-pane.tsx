@@ -8,7 +8,7 @@ import { ThemeButton } from '../parts/theme-button.tsx';
 import { end, readRooms } from '../state/chat.ts';
 import { hashOf } from '../state/routes.ts';
 import { leave } from '../state/sign-in.ts';
-import { appState, change, useApp } from '../state/store.ts';
+import { appState, change, infoOf, useApp } from '../state/store.ts';
 import { roving } from './roving.ts';
 
 const jumpKeys = /Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K';
@@ -128,7 +128,7 @@ function RoomsProblem() {
 function withHere(rooms: readonly RoomInfo[], here: string | undefined): readonly RoomInfo[] {
   if (!here || rooms.some(({ id }) => id === here)) return rooms;
   const none = { user_count: 0, created_at: '', topic: '', private: false, archived: false, cursor: '', unread: '0' };
-  return [{ id: here, name: here, ...none }, ...rooms];
+  return [infoOf(here) ?? { id: here, name: here, ...none }, ...rooms];
 }
 
 function logout() {

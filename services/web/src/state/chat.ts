@@ -1,5 +1,6 @@
 /** The live part of the page: the connection, the rooms list and what is open. */
 import { Connection, createApi, cursorOf, type RoomState, sequenceOf } from '@parley/client';
+import { everyPage } from '@parley/client/cli/every-page';
 import { problemText } from './problem-text.ts';
 import { forget, origin, session } from './sign-in.ts';
 import { appState, change, type Me, say } from './store.ts';
@@ -32,7 +33,7 @@ export function begin(me: Me): void {
       open.set(room.roomId, room);
       change({ open });
       if (event.kind === 'opened') {
-        void readPresence(room.roomId);
+        void readHere(room.roomId);
         if (!appState().rooms.some(({ id }) => id === room.roomId)) void readRooms();
       }
       if (event.kind === 'messages') {
@@ -138,7 +139,8 @@ export async function readOlder(roomId: string): Promise<void> {
 
 export async function readRooms(): Promise<void> {
   try {
-    const { rooms } = await api.rooms.list();
+    const pages = await everyPage((token) => api.rooms.list(token));
+    const rooms = pages.flatMap((page) => page.rooms);
     change({ rooms, roomsRead: true, roomsProblem: undefined });
     for (const { id, cursor, unread } of rooms.slice(0, watchedRooms)) {
       const { open, me, route } = appState();
@@ -151,16 +153,18 @@ export async function readRooms(): Promise<void> {
   }
 }
 
-async function readPresence(roomId: string): Promise<void> {
+/** Reads the room that is open by itself: who is there, and its name, which the list may not have yet. */
+async function readHere(roomId: string): Promise<void> {
   const { route } = appState();
   if (route.page !== 'room' || route.roomId !== roomId) return;
   try {
     const { room, user_ids } = await api.rooms.get(roomId);
+    change({ here: room });
     connection?.put(roomId, { kind: 'present', userIds: user_ids, cursor: room.cursor });
     const now = connection?.room(roomId);
     if (now) nameStrangers(now);
   } catch {
-    // The list of who is here is a courtesy; comings and goings still arrive.
+    // The list has the name as well; who is here is a courtesy, and comings and goings still arrive.
   }
 }
 

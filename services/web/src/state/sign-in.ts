@@ -59,6 +59,7 @@ export function forget(notice?: string): void {
     newFrom: new Map(),
     rooms: [],
     roomsRead: false,
+    here: undefined,
   });
 }
 

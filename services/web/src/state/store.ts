@@ -24,6 +24,8 @@ export interface AppState {
   rooms: readonly RoomInfo[];
   roomsRead: boolean;
   roomsProblem?: string;
+  /** The room that was opened last, as it was read by itself: the list of many rooms takes longer. */
+  here?: RoomInfo;
   open: ReadonlyMap<string, RoomState>;
   /** The first message that was unread when its room was opened, by room. */
   newFrom: ReadonlyMap<string, number>;
@@ -69,4 +71,10 @@ export function say(text: string, tone: Toast['tone'] = 'plain'): void {
   clearTimeout(toastTimer);
   change({ toast: { text, tone } });
   toastTimer = setTimeout(() => change({ toast: undefined }), 6_000);
+}
+
+/** What is known of a room beside what is said in it. */
+export function infoOf(roomId: string): RoomInfo | undefined {
+  const { rooms, here } = state;
+  return rooms.find(({ id }) => id === roomId) ?? (here?.id === roomId ? here : undefined);
 }
