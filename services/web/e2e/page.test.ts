@@ -178,6 +178,15 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     await fay.page.getByTestId('card').selectOption('tok_decline');
     await fay.page.getByTestId('order-create').click();
     await fay.page.locator('[data-testid=order][data-state=CANCELLED]').waitFor({ timeout: waitMs });
+
+    // Back in the room, what was said meanwhile is under a line, and what is said then does not move it.
+    await gus.say('while you were shopping');
+    await fay.page.locator('[data-room=quarrel][data-unread="1"]').click();
+    const firstNew = () => fay.page.locator('.entry:has(.new-line) .text').allTextContents();
+    await expect.poll(firstNew).toEqual(['while you were shopping']);
+    await gus.say('and now');
+    await expect.poll(() => fay.texts()).toContain('and now');
+    expect(await firstNew()).toEqual(['while you were shopping']);
     expect(fay.complaints).toEqual([]);
   });
 

@@ -4,6 +4,7 @@ import { everyPage } from '@parley/client/cli/every-page';
 import { problemText } from './problem-text.ts';
 import { forget, origin, session } from './sign-in.ts';
 import { appState, change, type Me, say } from './store.ts';
+import { firstUnread } from './unread.ts';
 import { takeUnsent } from './unsent.ts';
 
 let connection: Connection | undefined;
@@ -71,6 +72,9 @@ export function enter(roomId: string): void {
   if (!connection) return;
   unreadAtOpening.set(roomId, connection.room(roomId).unread);
   connection.join(roomId);
+  // Who is in the room already is sent nothing by joining: what he has not read is here.
+  const room = connection.room(roomId);
+  if (room.messages.length > 0) markWhatIsNew(room);
 }
 
 const unreadAtOpening = new Map<string, number>();
@@ -78,12 +82,12 @@ const unreadAtOpening = new Map<string, number>();
 /** Remembers where the unread messages began when the room was opened, for the line above them. */
 function markWhatIsNew(room: RoomState): void {
   const count = unreadAtOpening.get(room.roomId);
+  if (count === undefined) return;
   unreadAtOpening.delete(room.roomId);
-  if (!count) return;
-  const said = room.messages.filter(({ type, user_id }) => type === 'MESSAGE_TYPE_TEXT' && user_id !== room.me);
-  const first = said.at(-count);
   const newFrom = new Map(appState().newFrom);
-  if (first) newFrom.set(room.roomId, sequenceOf(first));
+  const first = firstUnread(room, count);
+  if (first === undefined) newFrom.delete(room.roomId);
+  else newFrom.set(room.roomId, first);
   change({ newFrom });
 }
 
