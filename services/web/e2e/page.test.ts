@@ -243,6 +243,26 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     expect(await page.getByTestId('username').getAttribute('aria-invalid')).toBe(null);
   });
 
+  test('a guest chooses another name where his is blank or somebody’s with an account', async () => {
+    const { name } = await registered('nora');
+    const guest = await Person.arrive(browser, `${platform.url}/#/room/lobby`, `not ${name}`);
+    const { page } = guest;
+    await page.getByTestId('guest').click();
+    for (const [wrong, problem] of [
+      [' ', /^Say what to call you/],
+      [name, /^That name belongs to somebody with an account/],
+    ] as const) {
+      await page.getByTestId('guest-name').fill(wrong);
+      await page.getByTestId('guest-submit').click();
+      await expect.poll(() => page.getByTestId('sign-in-problem').textContent()).toMatch(problem);
+      await expect.poll(() => page.getByTestId('guest-name').evaluate((field) => field.matches(':focus'))).toBe(true);
+    }
+    await page.getByTestId('guest-name').fill(guest.name);
+    await page.getByTestId('guest-submit').click();
+    await page.locator('[data-testid=notice]', { hasText: `${guest.name} joined` }).waitFor();
+    expect(guest.complaints).toEqual([]);
+  });
+
   test('without a mouse: up from the empty field is the last message, Enter shows what can be done', async () => {
     const kim = await registered('kim');
     await kim.open('keys');

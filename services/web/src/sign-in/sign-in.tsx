@@ -16,10 +16,10 @@ const words: Record<Mode, { title: string; submit: string }> = {
 };
 
 export function SignIn() {
-  const { notice } = useApp();
-  const [mode, setMode] = useState<Mode>('login');
-  const [problem, setProblem] = useState('');
-  const [wrong, setWrong] = useState<readonly string[]>([]);
+  const { notice, wrongName } = useApp();
+  const [mode, setMode] = useState<Mode>(wrongName ? 'guest' : 'login');
+  const [problem, setProblem] = useState(wrongName ?? '');
+  const [wrong, setWrong] = useState<readonly string[]>(wrongName ? ['username'] : []);
   const [busy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
 

@@ -1,7 +1,7 @@
 /** The live part of the page: the connection, the rooms list and what is open. */
 import { Connection, createApi, cursorOf, type RoomState, sequenceOf } from '@parley/client';
 import { everyPage } from '@parley/client/cli/every-page';
-import { problemText } from './problem-text.ts';
+import { isNameTaken, problemText } from './problem-text.ts';
 import { forget, origin, session } from './sign-in.ts';
 import { appState, change, type Me, say } from './store.ts';
 import { firstUnread } from './unread.ts';
@@ -19,7 +19,7 @@ export const api = createApi(origin, async () =>
 );
 
 export function begin(me: Me): void {
-  change({ phase: 'in', me, notice: undefined });
+  change({ phase: 'in', me, notice: undefined, wrongName: undefined });
   connection = new Connection({
     url: origin,
     credential: me.guest ? async () => ({ token: '' }) : (refused) => session.credential(refused),
@@ -30,6 +30,12 @@ export function begin(me: Me): void {
       if (link.status === 'online') void readRooms();
     },
     onRoom: (room, event) => {
+      // No room will let him in, and trying again would not help.
+      if (me.guest && event.kind === 'refused' && isNameTaken(event.error)) {
+        end();
+        change({ wrongName: 'That name belongs to somebody with an account: choose another.' });
+        return;
+      }
       const open = new Map(appState().open);
       open.set(room.roomId, room);
       change({ open });

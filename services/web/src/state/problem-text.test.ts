@@ -1,6 +1,6 @@
 import { ParleyError } from '@parley/client';
 import { expect, test } from 'vitest';
-import { problemText } from './problem-text.ts';
+import { isNameTaken, problemText } from './problem-text.ts';
 
 test.each([
   ['UNAVAILABLE', 'x', {}, 'The server cannot be reached. Check your network, or try again in a moment.'],
@@ -11,6 +11,13 @@ test.each([
 ])('%s is said as a sentence', (code, message, details, text) => {
   expect(problemText(new ParleyError(code, message, details))).toBe(text);
 });
+
+test.each([
+  ['PERMISSION_DENIED', 'this user_id or username belongs to a registered user: sign in to speak in that name', true],
+  ['PERMISSION_DENIED', `username "alice" is a registered user's: sign in as that user`, true],
+  ['PERMISSION_DENIED', 'you were removed from room general', false],
+  ['UNAUTHENTICATED', 'sign in', false],
+])('%s, %s: the name is taken: %s', (code, message, taken) => expect(isNameTaken({ code, message })).toBe(taken));
 
 test('what nobody foresaw says what to do', () => {
   expect(problemText(new TypeError('x is undefined'))).toBe(

@@ -12,6 +12,11 @@ export function problemText(error: unknown): string {
   return sentence(error.message);
 }
 
+/** Whether a guest was refused for his name: the code alone could as well mean that he was removed from the room. */
+export function isNameTaken({ code, message }: { code: string; message: string }): boolean {
+  return code === 'PERMISSION_DENIED' && message.includes('registered user');
+}
+
 export function sentence(text: string): string {
   const first = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(first) ? first : `${first}.`;

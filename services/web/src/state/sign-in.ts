@@ -33,7 +33,12 @@ export async function login(username: string, password: string): Promise<Me> {
   return account(await session.login(username, password));
 }
 
+/** @throws ParleyError where the name is blank; one that is taken is refused by the rooms. */
 export function comeAsGuest(username: string): Me {
+  if (!username) {
+    const description = 'say what to call you';
+    throw new ParleyError('INVALID_ARGUMENT', description, { fields: [{ field: 'username', description }] });
+  }
   const name = `guest-${randomKey().slice(0, 8)} ${username}`;
   guest.write(name);
   return guestNamed(name);

@@ -18,6 +18,8 @@ export interface AppState {
   phase: 'starting' | 'signed-out' | 'in';
   /** Why somebody has to sign in, where there is something to say. */
   notice?: string;
+  /** What is wrong with the name that a guest had: the form for guests is shown again. */
+  wrongName?: string;
   me?: Me;
   link: LinkState;
   route: Route;
