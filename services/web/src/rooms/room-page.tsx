@@ -8,23 +8,33 @@ import { go, hashOf } from '../state/routes.ts';
 import { appState, infoOf, useApp } from '../state/store.ts';
 import { type Person, PersonActions } from './actions.tsx';
 import { Composer } from './composer.tsx';
-import { Members } from './members.tsx';
+import { besideTalk, Members } from './members.tsx';
 import { MessageLog } from './message-log.tsx';
 import { roomNameText } from './switcher.tsx';
 
 export function RoomPage({ roomId }: { roomId: string }) {
   const { open } = useApp();
-  const [showsMembers, setShowsMembers] = useState(false);
+  const [showsMembers, setShowsMembers] = useState(besideTalk.matches);
   const [person, setPerson] = useState<Person>();
   const heading = useRef<HTMLHeadingElement>(null);
+  const membersButton = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    const resized = () => setShowsMembers(besideTalk.matches);
+    besideTalk.addEventListener('change', resized);
+    return () => besideTalk.removeEventListener('change', resized);
+  }, []);
   // Without a keyboard at hand the field would call up the one on the screen: begin at the top instead.
   useEffect(() => {
     if (!matchMedia('(hover: hover)').matches) heading.current?.focus();
   }, []);
   const room = open.get(roomId) ?? emptyRoom(roomId);
   const info = infoOf(roomId);
+  const closeMembers = () => {
+    setShowsMembers(false);
+    membersButton.current?.focus();
+  };
   return (
-    <main class="room" aria-label={info?.name || roomId} data-members={showsMembers ? 'shown' : 'hidden'}>
+    <main class="room" aria-label={info?.name || roomId}>
       <header class="room-head">
         <a class="round back" href={hashOf({ page: 'rooms' })} aria-label="All rooms">
           <Icon name="back" />
@@ -37,6 +47,7 @@ export function RoomPage({ roomId }: { roomId: string }) {
         </div>
         <button
           type="button"
+          ref={membersButton}
           class="round with-count"
           aria-pressed={showsMembers}
           aria-label={`${room.members.size} here`}
@@ -71,7 +82,7 @@ export function RoomPage({ roomId }: { roomId: string }) {
             <Composer roomId={roomId} name={info?.name || roomId} disabled={info?.archived ?? false} />
           )}
         </div>
-        <Members room={room} onPerson={setPerson} onClose={() => setShowsMembers(false)} />
+        {showsMembers && <Members room={room} onPerson={setPerson} onClose={closeMembers} />}
       </div>
       {person && <PersonActions roomId={roomId} person={person} onClose={() => setPerson(undefined)} />}
     </main>

@@ -9,14 +9,14 @@ import { end, readRooms } from '../state/chat.ts';
 import { hashOf } from '../state/routes.ts';
 import { leave } from '../state/sign-in.ts';
 import { appState, change, infoOf, useApp } from '../state/store.ts';
-import { roving } from './roving.ts';
+import { roving, useRoving } from './roving.ts';
 
 const jumpKeys = /Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K';
 
 export function RoomsPane() {
   const { rooms, route, me } = useApp();
   const here = route.page === 'room' ? route.roomId : undefined;
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRoving();
   const wasElsewhere = useRef(false);
   // Back from a room, the arrow keys are in the list again.
   useEffect(() => {

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Sheet } from '../parts/sheet.tsx';
 import { go } from '../state/routes.ts';
 import { change, useApp } from '../state/store.ts';
@@ -19,6 +19,11 @@ export function Switcher() {
   const isNew = roomId.test(query.trim()) && !rooms.some(({ id }) => id === query.trim());
   const choices = isNew ? [...found, { id: query.trim(), label: `Open “${query.trim()}”`, note: '' }] : found;
   const at = Math.min(picked, choices.length - 1);
+  const list = useRef<HTMLDivElement>(null);
+  // The focus stays in the field: the list does not follow by itself.
+  useLayoutEffect(() => {
+    list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
+  }, [at, query]);
   const close = () => change({ dialog: undefined });
   const open = (id: string) => {
     close();
@@ -51,7 +56,7 @@ export function Switcher() {
         onKeyDown={keys}
         data-testid="room-name"
       />
-      <div id="switcher-rooms" role="listbox" aria-label="Rooms">
+      <div ref={list} id="switcher-rooms" role="listbox" aria-label="Rooms">
         {choices.map((choice, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard picks from the field, as a combobox does
           <div
@@ -63,7 +68,7 @@ export function Switcher() {
             onClick={() => open(choice.id)}
             data-testid="room-open"
           >
-            {choice.label}
+            <span>{choice.label}</span>
             {choice.note && <small>{choice.note}</small>}
           </div>
         ))}
