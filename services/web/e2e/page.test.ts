@@ -172,6 +172,8 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     await fay.page.getByTestId('orders-link').click();
     await fay.page.getByTestId('more').first().click();
     await fay.page.getByTestId('order-create').click();
+    await expect.poll(() => fay.page.getByTestId('toast').textContent()).toMatch(/^Ordered for /);
+    expect(await fay.page.getByTestId('order-create').evaluate((button) => button.matches(':focus'))).toBe(true);
     await fay.page.locator('[data-testid=order][data-state=PAID]').waitFor({ timeout: waitMs });
     expect(await fay.page.locator('.order-items').textContent()).toBe('1 × Sticker pack');
     await fay.page.getByTestId('more').first().click();

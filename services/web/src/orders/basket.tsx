@@ -2,6 +2,7 @@ import { type Item, isPassing, moneyText, ParleyError, type Product, randomKey }
 import { useRef, useState } from 'preact/hooks';
 import { api } from '../state/chat.ts';
 import { problemText } from '../state/problem-text.ts';
+import { say } from '../state/store.ts';
 
 const cards = [
   ['tok_approve', 'Card that pays'],
@@ -12,7 +13,10 @@ const cards = [
 ] as const;
 const mostOfOne = 99;
 
-/** What there is to order, and how much of it one wants. */
+/**
+ * What there is to order, and how much of it one wants. Its buttons are never `disabled`: one that had the focus would lose
+ * it.
+ */
 export function Basket(props: { products: readonly Product[] | undefined; unread: string; onOrdered: () => void }) {
   const { products, unread, onOrdered } = props;
   const [wanted, setWanted] = useState<ReadonlyMap<string, number>>(new Map());
@@ -21,6 +25,7 @@ export function Basket(props: { products: readonly Product[] | undefined; unread
   const [busy, setBusy] = useState(false);
   // One key per basket: pressing again after a lost answer cannot order twice.
   const key = useRef(randomKey());
+  const total = totalText(products ?? [], wanted);
 
   const set = (id: string, quantity: number) => {
     const next = new Map(wanted);
@@ -31,12 +36,14 @@ export function Basket(props: { products: readonly Product[] | undefined; unread
   };
   const submit = async (event: Event) => {
     event.preventDefault();
+    if (busy || wanted.size === 0) return;
     setBusy(true);
     setProblem('');
     const items: Item[] = [...wanted].map(([product_id, quantity]) => ({ product_id, quantity }));
     try {
       await api.orders.create(items, card, key.current);
       key.current = randomKey();
+      say(`Ordered${total}.`);
       setWanted(new Map());
       onOrdered();
     } catch (error) {
@@ -83,8 +90,8 @@ export function Basket(props: { products: readonly Product[] | undefined; unread
             ))}
           </select>
         </label>
-        <button type="submit" class="primary" disabled={busy || wanted.size === 0} data-testid="order-create">
-          {busy ? 'One moment…' : wanted.size === 0 ? 'Choose something' : `Order${totalText(products ?? [], wanted)}`}
+        <button type="submit" class="primary" aria-disabled={busy || wanted.size === 0} data-testid="order-create">
+          {busy ? 'One moment…' : wanted.size === 0 ? 'Choose something' : `Order${total}`}
         </button>
       </div>
     </form>
@@ -102,8 +109,8 @@ function ProductCard(props: { product: Product; quantity: number; onQuantity: (q
         <button
           type="button"
           class="round"
-          disabled={quantity === 0}
-          onClick={() => onQuantity(quantity - 1)}
+          aria-disabled={quantity === 0}
+          onClick={() => quantity > 0 && onQuantity(quantity - 1)}
           aria-label={`One ${product.name} less`}
           data-testid="less"
         >
@@ -113,7 +120,7 @@ function ProductCard(props: { product: Product; quantity: number; onQuantity: (q
         <button
           type="button"
           class="round"
-          disabled={quantity >= mostOfOne}
+          aria-disabled={quantity >= mostOfOne}
           onClick={() => onQuantity(quantity + 1)}
           aria-label={`One ${product.name} more`}
           data-testid="more"

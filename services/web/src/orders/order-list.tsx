@@ -1,5 +1,6 @@
 import { moneyText, type Order, type Product } from '@parley/client';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
+import { useFocusKept } from '../parts/focus.ts';
 import { dayText, timeText } from '../rooms/days.ts';
 import { api } from '../state/chat.ts';
 import { problemText, sentence } from '../state/problem-text.ts';
@@ -43,7 +44,11 @@ interface RowProps {
 
 function OrderRow({ order, names, onChanged }: RowProps) {
   const [busy, setBusy] = useState(false);
+  const row = useRef<HTMLLIElement>(null);
+  // An order that is final cannot be cancelled any more.
+  useFocusKept(row);
   const cancel = async () => {
+    if (busy) return;
     setBusy(true);
     try {
       onChanged(await api.orders.cancel(order.id));
@@ -53,7 +58,7 @@ function OrderRow({ order, names, onChanged }: RowProps) {
     setBusy(false);
   };
   return (
-    <li class="order" data-state={order.state} data-id={order.id} data-testid="order">
+    <li ref={row} class="order" tabIndex={-1} data-state={order.state} data-id={order.id} data-testid="order">
       <p class="order-items">
         {order.items
           .map(({ product_id, quantity }) => `${quantity} × ${names.get(product_id) || product_id}`)
@@ -68,7 +73,7 @@ function OrderRow({ order, names, onChanged }: RowProps) {
         <span class="dot" aria-hidden="true" /> {words[order.state] ?? order.state}
       </p>
       {!isFinal(order) && (
-        <button type="button" class="bad" disabled={busy} onClick={cancel} data-testid="order-cancel">
+        <button type="button" class="bad" aria-disabled={busy} onClick={cancel} data-testid="order-cancel">
           Cancel order
         </button>
       )}

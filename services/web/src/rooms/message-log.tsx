@@ -1,5 +1,6 @@
 import { type Pending, type RoomState, sequenceOf, visiblePending } from '@parley/client';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { focusTalk } from '../parts/focus.ts';
 import { Icon } from '../parts/icon.tsx';
 import { dismiss, markRead, readOlder, retry } from '../state/chat.ts';
 import type { Person } from './actions.tsx';
@@ -68,8 +69,8 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
     return () => stay.disconnect();
   }, []);
 
-  const scrolled = () => {
-    const element = scroller.current!;
+  // The last of these may come when the log is drawn no more.
+  const scrolled = ({ currentTarget: element }: { currentTarget: HTMLElement }) => {
     const near = element.scrollHeight - element.scrollTop - element.clientHeight < nearPx;
     // Only who scrolls up leaves the end: below him it may just have grown.
     if (near) atEnd.current = true;
@@ -127,8 +128,14 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
             <PendingRow
               key={one.key}
               pending={one}
-              onRetry={() => retry(room.roomId, one.key)}
-              onDismiss={() => dismiss(room.roomId, one.key)}
+              onRetry={() => {
+                retry(room.roomId, one.key);
+                focusTalk();
+              }}
+              onDismiss={() => {
+                dismiss(room.roomId, one.key);
+                focusTalk();
+              }}
             />
           ))}
         </div>

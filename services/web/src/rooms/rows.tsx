@@ -1,5 +1,7 @@
 import type { ChatMessage, Pending } from '@parley/client';
+import { useRef } from 'preact/hooks';
 import { Avatar, hueOf } from '../parts/avatar.tsx';
+import { useFocusKept } from '../parts/focus.ts';
 import { Icon } from '../parts/icon.tsx';
 import { sentence } from '../state/problem-text.ts';
 import type { Person } from './actions.tsx';
@@ -17,8 +19,12 @@ interface MessageProps {
 export function MessageRow({ message, own, continues, removed, onPerson }: MessageProps) {
   const { id, user_id: userId, username, content, timestamp, sequence } = message;
   const name = username || userId;
+  const row = useRef<HTMLElement>(null);
+  // A message that is removed has no menu any more.
+  useFocusKept(row);
   return (
     <article
+      ref={row}
       class={`row ${own ? 'own' : ''} ${continues ? 'continues' : ''}`}
       tabIndex={-1}
       aria-label={`${name}, ${timeText(timestamp)}`}
