@@ -92,6 +92,8 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     expect(acknowledged).toBeGreaterThan(20);
     expect(acknowledged).toBeLessThan(lines.length);
     await Promise.all([alice.isOffline(), bob.isOffline()]);
+    const readOut = () => alice.page.locator('.shell > .hidden[role=status]').textContent();
+    expect(await readOut()).toBe('Offline. What you write is sent once you are back.');
     await expect.poll(() => carol.output, { timeout: waitMs }).toContain('trying again');
     await platform.start();
     await talking;
@@ -115,6 +117,7 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     for (const said of own) expect(order.filter((text) => said.includes(text))).toEqual(said);
     expect(carol.output).toContain('connected again');
     await Promise.all([alice.isConnected(), bob.isConnected()]);
+    expect(await readOut()).toBe('Connected');
     expect([...alice.complaints, ...bob.complaints]).toEqual([]);
   });
 

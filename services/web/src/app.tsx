@@ -13,6 +13,7 @@
  */
 import { useEffect } from 'preact/hooks';
 import { OrdersPage } from './orders/orders-page.tsx';
+import { ConnectionNews } from './parts/connection-state.tsx';
 import { Toast } from './parts/toast.tsx';
 import { RoomPage } from './rooms/room-page.tsx';
 import { RoomsPane } from './rooms/rooms-pane.tsx';
@@ -38,6 +39,7 @@ export function App() {
       {route.page === 'orders' && <OrdersPage />}
       {route.page === 'rooms' && <Welcome />}
       {dialog === 'switcher' && <Switcher />}
+      <ConnectionNews />
       <Toast />
     </div>
   );

@@ -1,5 +1,5 @@
 import type { LinkState } from '@parley/client';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { wake } from '../state/chat.ts';
 import { useApp } from '../state/store.ts';
 
@@ -10,7 +10,7 @@ export function ConnectionState() {
   return (
     <div class="connection" data-status={link.status} data-testid="connection-state" title={reasonIn(link)}>
       <span class="dot" aria-hidden="true" />
-      <span role="status">{text}</span>
+      <span>{text}</span>
       {link.status === 'waiting' && (
         <button type="button" class="link" onClick={wake} data-testid="retry-now">
           Try now
@@ -24,7 +24,7 @@ export function ConnectionState() {
 export function Outage() {
   const { link } = useApp();
   const text = useStateText(link);
-  if (link.status === 'online' || (link.status === 'connecting' && link.attempt === 0)) return null;
+  if (!isOutage(link)) return null;
   return (
     <p class="outage" data-testid="outage">
       <span>{text}. What you write is sent once you are back.</span>
@@ -33,6 +33,23 @@ export function Outage() {
       </button>
     </p>
   );
+}
+
+/** The same for who listens: once that the connection is gone, once that it is back, and no seconds. */
+export function ConnectionNews() {
+  const { link } = useApp();
+  const news = useRef('');
+  if (isOutage(link)) news.current = 'Offline. What you write is sent once you are back.';
+  else if (link.status === 'online' && news.current) news.current = 'Connected';
+  return (
+    <p class="hidden" role="status">
+      {news.current}
+    </p>
+  );
+}
+
+function isOutage(link: LinkState): boolean {
+  return link.status !== 'online' && !(link.status === 'connecting' && link.attempt === 0);
 }
 
 function useStateText(link: LinkState): string {
@@ -51,12 +68,11 @@ function reasonIn(link: LinkState): string | undefined {
 }
 
 function useSecondsUntil(until: number): number {
-  const [now, setNow] = useState(Date.now());
+  const [, draw] = useState({});
   useEffect(() => {
     if (!until) return;
-    setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), 500);
+    const timer = setInterval(() => draw({}), 500);
     return () => clearInterval(timer);
   }, [until]);
-  return Math.max(0, Math.ceil((until - now) / 1000));
+  return Math.max(0, Math.ceil((until - Date.now()) / 1000));
 }
