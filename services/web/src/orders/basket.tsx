@@ -1,5 +1,6 @@
 import { type Item, isPassing, moneyText, ParleyError, type Product, randomKey } from '@parley/client';
 import { useRef, useState } from 'preact/hooks';
+import { useFocusKept } from '../parts/focus.ts';
 import { api } from '../state/chat.ts';
 import { problemText } from '../state/problem-text.ts';
 import { say } from '../state/store.ts';
@@ -13,18 +14,27 @@ const cards = [
 ] as const;
 const mostOfOne = 99;
 
+interface BasketProps {
+  products: readonly Product[] | undefined;
+  /** Why the products could not be read; empty where they could. */
+  unread: string;
+  onReadAgain: () => void;
+  onOrdered: () => void;
+}
+
 /**
  * What there is to order, and how much of it one wants. Its buttons are never `disabled`: one that had the focus would lose
  * it.
  */
-export function Basket(props: { products: readonly Product[] | undefined; unread: string; onOrdered: () => void }) {
-  const { products, unread, onOrdered } = props;
+export function Basket({ products, unread, onReadAgain, onOrdered }: BasketProps) {
   const [wanted, setWanted] = useState<ReadonlyMap<string, number>>(new Map());
   const [card, setCard] = useState<string>(cards[0][0]);
   const [problem, setProblem] = useState('');
   const [busy, setBusy] = useState(false);
   // One key per basket: pressing again after a lost answer cannot order twice.
   const key = useRef(randomKey());
+  const form = useRef<HTMLFormElement>(null);
+  useFocusKept(form);
   const total = totalText(products ?? [], wanted);
 
   const set = (id: string, quantity: number) => {
@@ -54,7 +64,7 @@ export function Basket(props: { products: readonly Product[] | undefined; unread
   };
 
   return (
-    <form class="basket" onSubmit={submit}>
+    <form ref={form} class="basket" tabIndex={-1} onSubmit={submit}>
       <h2 class="display">What there is</h2>
       {!products && !unread && <p class="quiet">Reading the catalogue…</p>}
       <ul class="products">
@@ -67,9 +77,17 @@ export function Basket(props: { products: readonly Product[] | undefined; unread
           />
         ))}
       </ul>
-      {(problem || unread) && (
+      {unread && (
         <p class="problem" role="alert">
-          {problem || unread}
+          {unread}{' '}
+          <button type="button" class="link" onClick={onReadAgain}>
+            Try again
+          </button>
+        </p>
+      )}
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
         </p>
       )}
       <div class="pay">

@@ -1,5 +1,6 @@
 import type { Order, Product } from '@parley/client';
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useFocusKept } from '../parts/focus.ts';
 import { Icon } from '../parts/icon.tsx';
 import { api } from '../state/chat.ts';
 import { problemText } from '../state/problem-text.ts';
@@ -32,6 +33,8 @@ function Shop() {
   const [orders, setOrders] = useState<readonly Order[]>();
   const [problem, setProblem] = useState('');
   const [nextPage, setNextPage] = useState('');
+  const bought = useRef<HTMLElement>(null);
+  useFocusKept(bought);
 
   const read = useCallback(async (pageToken = '') => {
     try {
@@ -43,14 +46,28 @@ function Shop() {
       setProblem(problemText(error));
     }
   }, []);
+  const readProducts = useCallback(async () => {
+    try {
+      setProducts(await api.products());
+      setUnread('');
+    } catch (error) {
+      setUnread(problemText(error));
+    }
+  }, []);
   const changed = useCallback((order: Order) => {
     setOrders((before) => before?.map((one) => (one.id === order.id && isNewer(order, one) ? order : one)));
   }, []);
 
   useEffect(() => {
-    api.products().then(setProducts, (error) => setUnread(problemText(error)));
+    void readProducts();
     void read();
-  }, [read]);
+  }, [readProducts, read]);
+  const online = useApp().link.status === 'online';
+  useEffect(() => {
+    // What could not be read without a connection is read now that there is one.
+    if (online && unread) void readProducts();
+    if (online && problem) void read();
+  }, [online]);
   const open = (orders ?? []).filter((order) => !isFinal(order)).map(({ id }) => id);
   useEffect(() => {
     if (open.length === 0) return;
@@ -64,8 +81,8 @@ function Shop() {
 
   return (
     <div class="shop">
-      <Basket products={products} unread={unread} onOrdered={() => void read()} />
-      <section class="bought" aria-label="Your orders">
+      <Basket products={products} unread={unread} onReadAgain={readProducts} onOrdered={() => void read()} />
+      <section ref={bought} class="bought" tabIndex={-1} aria-label="Your orders">
         <h2 class="display">What you ordered</h2>
         {problem && (
           <p class="problem" role="alert">
