@@ -31,6 +31,12 @@ export function timeText(timestamp: string | number): string {
   return Number.isNaN(date.getTime()) ? '' : time.format(date);
 }
 
+/** A moment in the middle of a sentence: its day as well where that is not today. */
+export function momentText(timestamp: string, now = new Date()): string {
+  const isToday = new Date(timestamp).toDateString() === now.toDateString();
+  return isToday ? timeText(timestamp) : `${dayText(timestamp, now)}, ${timeText(timestamp)}`;
+}
+
 export function fullText(timestamp: string): string {
   const date = new Date(timestamp);
   return Number.isNaN(date.getTime()) ? '' : full.format(date);

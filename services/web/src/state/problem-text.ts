@@ -1,11 +1,12 @@
 import { ParleyError } from '@parley/client';
+import { momentText } from '../rooms/days.ts';
 
 /** What went wrong, as a sentence for the person in front of the page. */
 export function problemText(error: unknown): string {
   if (!(error instanceof ParleyError)) return 'Something went wrong in this page. Reload it and try again.';
   if (error.code === 'UNAVAILABLE')
     return 'The server cannot be reached. Check your network, or try again in a moment.';
-  if (error.code === 'PERMISSION_DENIED') return `That is not yours to do: ${error.message}.`;
+  if (error.code === 'PERMISSION_DENIED') return sentence(`That is not yours to do: ${error.message}`);
   const { retryAfterMs } = error.details;
   if (error.code === 'RESOURCE_EXHAUSTED' && retryAfterMs)
     return `Too many tries: wait ${Math.ceil(retryAfterMs / 1000)} s and try again.`;
@@ -17,7 +18,11 @@ export function isNameTaken({ code, message }: { code: string; message: string }
   return code === 'PERMISSION_DENIED' && message.includes('registered user');
 }
 
-export function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
+const moment = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+
+/** What a server says, with its times on the reader's clock. */
+export function sentence(text: string, now = new Date()): string {
+  const local = text.replace(moment, (timestamp) => momentText(timestamp, now));
+  const first = local.charAt(0).toUpperCase() + local.slice(1);
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
