@@ -14,6 +14,8 @@ interface Props {
 }
 
 const nearPx = 120;
+/** What nobody has to scroll down for. */
+const unsaid = new Set(['MESSAGE_TYPE_JOIN', 'MESSAGE_TYPE_LEAVE', 'MESSAGE_TYPE_REMOVED']);
 const lostText: Record<string, string> = {
   HISTORY_LOST_TRIMMED: 'Some messages between here and there are no longer kept.',
   HISTORY_LOST_EPOCH_CHANGED: 'The server lost this room’s history. What is above is only on your screen.',
@@ -26,10 +28,11 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
   const atEnd = useRef(true);
   const topBefore = useRef(0);
   const firstBefore = useRef<string | undefined>(undefined);
-  const [missed, setMissed] = useState(0);
+  const [missed, setMissed] = useState(false);
   const [reading, setReading] = useState(false);
   const pending = visiblePending(room);
   const last = room.messages.at(-1)?.id;
+  const lastSaid = room.messages.findLast(({ type }) => !unsaid.has(type))?.id;
   const mine = pending.at(-1)?.key;
 
   const first = room.messages[0]?.id;
@@ -50,8 +53,10 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
   }, [room.messages, room.earlier, pending.length, room.roomId]);
 
   useEffect(() => {
-    if (atEnd.current) setMissed(0);
-    else setMissed((count) => count + 1);
+    setMissed(!atEnd.current);
+  }, [lastSaid]);
+
+  useEffect(() => {
     const read = () => document.visibilityState === 'visible' && atEnd.current && markRead(room.roomId);
     read();
     document.addEventListener('visibilitychange', read);
@@ -76,7 +81,7 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
     if (near) atEnd.current = true;
     else if (element.scrollTop < topBefore.current) atEnd.current = false;
     topBefore.current = element.scrollTop;
-    if (atEnd.current && missed > 0) setMissed(0);
+    if (atEnd.current && missed) setMissed(false);
     if (atEnd.current) markRead(room.roomId);
     if (element.scrollTop > nearPx * 3 || reading || room.fromStart || room.phase !== 'open') return;
     setReading(true);
@@ -84,7 +89,7 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
   };
   const toEnd = () => {
     atEnd.current = true;
-    setMissed(0);
+    setMissed(false);
     scroller.current!.scrollTop = scroller.current!.scrollHeight;
   };
 
@@ -140,7 +145,7 @@ export function MessageLog({ room, newFrom, onPerson }: Props) {
           ))}
         </div>
       </section>
-      {missed > 0 && (
+      {missed && (
         <button type="button" class="to-bottom" onClick={toEnd} data-testid="to-bottom">
           <Icon name="down" /> New messages
         </button>
