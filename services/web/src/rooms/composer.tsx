@@ -61,7 +61,7 @@ export function Composer({ roomId, name, disabled }: { roomId: string; name: str
       />
       {left < maxContentBytes / 8 && (
         <span class={`bytes-left ${left < 0 ? 'over' : ''}`} role="status">
-          {left.toLocaleString()} bytes left
+          {Math.abs(left).toLocaleString()} bytes {left < 0 ? 'too many' : 'left'}
         </span>
       )}
       <button type="submit" class="send" disabled={disabled || left < 0} aria-label="Send" data-testid="send">
