@@ -1,12 +1,12 @@
 import type { RoomInfo } from '@parley/client';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { Avatar } from '../parts/avatar.tsx';
 import { ConnectionState } from '../parts/connection-state.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { ThemeButton } from '../parts/theme-button.tsx';
 import { end, readRooms } from '../state/chat.ts';
-import { hashOf } from '../state/routes.ts';
+import { hashOf, type Route } from '../state/routes.ts';
 import { leave } from '../state/sign-in.ts';
 import { appState, change, infoOf, useApp } from '../state/store.ts';
 import { roving, useRoving } from './roving.ts';
@@ -14,16 +14,14 @@ import { roving, useRoving } from './roving.ts';
 const jumpKeys = /Mac|iP/.test(navigator.platform) ? '⌘ K' : 'Ctrl K';
 
 export function RoomsPane() {
-  const { rooms, route, me } = useApp();
+  const { rooms, route, me, open, here: info } = useApp();
   const here = route.page === 'room' ? route.roomId : undefined;
-  const list = useRoving();
-  const wasElsewhere = useRef(false);
-  // Back from a room, the arrow keys are in the list again.
-  useEffect(() => {
-    if (route.page === 'rooms' && wasElsewhere.current)
-      list.current?.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
-    wasElsewhere.current = route.page !== 'rooms';
-  }, [route.page]);
+  const marks = [...open.values()].map(({ roomId, unread }) => `${roomId} ${unread}`).join();
+  // There can be a thousand rooms: they are drawn again when something about them is new, not for every message.
+  const list = useMemo(
+    () => <RoomList rooms={withHere(rooms, here)} here={here} page={route.page} />,
+    [rooms, here, info, marks, route.page],
+  );
   return (
     <nav class="rooms-pane" aria-label="Rooms">
       <header class="pane-head">
@@ -35,11 +33,7 @@ export function RoomsPane() {
       <button type="button" class="jump" onClick={() => change({ dialog: 'switcher' })} data-testid="switcher">
         <Icon name="search" /> <span>Find or open a room</span> <kbd>{jumpKeys}</kbd>
       </button>
-      <ul class="rooms" ref={list} onKeyDown={roving}>
-        {withHere(rooms, here).map((room, index) => (
-          <RoomItem key={room.id} room={room} here={room.id === here} first={here ? room.id === here : index === 0} />
-        ))}
-      </ul>
+      {list}
       <RoomsProblem />
       <footer class="pane-foot">
         {!me?.guest && (
@@ -71,6 +65,31 @@ export function RoomsPane() {
         </div>
       </footer>
     </nav>
+  );
+}
+
+function RoomList({
+  rooms,
+  here,
+  page,
+}: {
+  rooms: readonly RoomInfo[];
+  here: string | undefined;
+  page: Route['page'];
+}) {
+  const list = useRoving();
+  const wasElsewhere = useRef(false);
+  // Back from a room, the arrow keys are in the list again.
+  useEffect(() => {
+    if (page === 'rooms' && wasElsewhere.current) list.current?.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+    wasElsewhere.current = page !== 'rooms';
+  }, [page]);
+  return (
+    <ul class="rooms" ref={list} onKeyDown={roving}>
+      {rooms.map((room, index) => (
+        <RoomItem key={room.id} room={room} here={room.id === here} first={here ? room.id === here : index === 0} />
+      ))}
+    </ul>
   );
 }
 
