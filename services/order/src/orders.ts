@@ -14,6 +14,14 @@ export interface NewOrder {
   order: PricedOrder;
 }
 
+/** A task that somebody has claimed, as it was then: what was noted after that is another generation. */
+export interface Claim {
+  orderId: string;
+  task: Task;
+  attempts: number;
+  generation: string;
+}
+
 export class Orders {
   readonly #db: Kysely<OrderTables>;
 
@@ -79,12 +87,12 @@ export class Orders {
     id: string,
     event: OrderEvent,
     change: { paymentId?: string; reason?: string } = {},
-    follow: { add?: Task; done?: Task; otherwise?: Task } = {},
+    follow: { add?: Task; done?: Claim; otherwise?: Task } = {},
   ): Promise<OrderRecord | undefined> {
     return this.#db.transaction().execute(async (tx) => {
       const order = await tx.selectFrom('orders.order').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
       if (order === undefined) throw notFound(`order ${JSON.stringify(id)}`);
-      if (follow.done) await finish(tx, id, follow.done);
+      if (follow.done) await finish(tx, follow.done);
       const state = next(order.state, event);
       if (state === undefined) {
         if (follow.otherwise) await add(tx, id, follow.otherwise);
@@ -136,26 +144,27 @@ export class Orders {
   }
 
   /** Claims what is due for a while, each task by one claimant: the others skip it until the time is up. */
-  async claim(most: number, forSeconds: number): Promise<{ orderId: string; task: Task; attempts: number }[]> {
-    const { rows } = await sql<{ order_id: string; task: Task; attempts: number }>`
+  async claim(most: number, forSeconds: number): Promise<Claim[]> {
+    const { rows } = await sql<{ order_id: string; task: Task; attempts: number; generation: string }>`
       update orders.outbox set attempts = attempts + 1, due_at = now() + ${`${forSeconds} seconds`}::interval
       where (order_id, task) in (
         select order_id, task from orders.outbox where due_at <= now() order by due_at limit ${most} for update skip locked
       )
-      returning order_id, task, attempts`.execute(this.#db);
-    return rows.map(({ order_id, task, attempts }) => ({ orderId: order_id, task, attempts }));
+      returning order_id, task, attempts, generation`.execute(this.#db);
+    return rows.map(({ order_id, ...claim }) => ({ orderId: order_id, ...claim }));
   }
 
-  async done(id: string, task: Task): Promise<void> {
-    await finish(this.#db, id, task);
+  async done(claim: Claim): Promise<void> {
+    await finish(this.#db, claim);
   }
 
-  async later(id: string, task: Task, delayMs: number): Promise<void> {
+  async later({ orderId, task, generation }: Claim, delayMs: number): Promise<void> {
     await this.#db
       .updateTable('orders.outbox')
       .set({ due_at: new Date(Date.now() + delayMs) })
-      .where('order_id', '=', id)
+      .where('order_id', '=', orderId)
       .where('task', '=', task)
+      .where('generation', '=', generation)
       .execute();
   }
 
@@ -253,16 +262,28 @@ async function insertOrders(tx: Transaction<OrderTables>, candidates: Candidate[
     .execute();
 }
 
+/** Notes what is to be done. Where that is noted already, whoever is at it may have looked before this: it is due anew. */
 async function add(tx: Kysely<OrderTables>, id: string, task: Task): Promise<void> {
   await tx
     .insertInto('orders.outbox')
     .values({ order_id: id, task })
-    .onConflict((conflict) => conflict.doNothing())
+    .onConflict((conflict) =>
+      conflict.columns(['order_id', 'task']).doUpdateSet(({ ref }) => ({
+        attempts: ref('excluded.attempts'),
+        due_at: ref('excluded.due_at'),
+        generation: ref('excluded.generation'),
+      })),
+    )
     .execute();
 }
 
-async function finish(db: Kysely<OrderTables>, id: string, task: Task): Promise<void> {
-  await db.deleteFrom('orders.outbox').where('order_id', '=', id).where('task', '=', task).execute();
+async function finish(db: Kysely<OrderTables>, { orderId, task, generation }: Claim): Promise<void> {
+  await db
+    .deleteFrom('orders.outbox')
+    .where('order_id', '=', orderId)
+    .where('task', '=', task)
+    .where('generation', '=', generation)
+    .execute();
 }
 
 const keyReused = (key: string) =>

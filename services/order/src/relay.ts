@@ -4,7 +4,7 @@
  */
 import { AppError, type Logger, type RpcClient } from '@parley/kit';
 import type { OrderTeller } from './order-teller.ts';
-import type { Orders } from './orders.ts';
+import type { Claim, Orders } from './orders.ts';
 import type { OutboxRow } from './schema.ts';
 
 /** Longer than any step takes, so that nobody else begins it meanwhile. */
@@ -32,37 +32,31 @@ export class Relay {
   /** Does what is due now; answers whether there may be more. */
   async run(): Promise<boolean> {
     const claimed = await this.#parts.orders.claim(most, this.#parts.leaseSeconds ?? defaultLeaseSeconds);
-    await Promise.all(claimed.map((task) => this.#do(task)));
+    await Promise.all(claimed.map((claim) => this.#do(claim)));
     return claimed.length === most;
   }
 
-  async #do({
-    orderId,
-    task,
-    attempts,
-  }: {
-    orderId: string;
-    task: OutboxRow['task'];
-    attempts: number;
-  }): Promise<void> {
+  async #do(claim: Claim): Promise<void> {
     const { orders, log } = this.#parts;
+    const { orderId, task, attempts } = claim;
     try {
-      const settled = await this.#tasks[task](orderId);
-      if (!settled) await orders.later(orderId, task, backoffMs(attempts));
+      const settled = await this.#tasks[task](claim);
+      if (!settled) await orders.later(claim, backoffMs(attempts));
     } catch (error) {
       const code = error instanceof AppError ? error.code : 'INTERNAL';
       log.warn(
         { order: orderId, task, attempts, code, err: error instanceof Error ? error.message : error },
         'order.task_failed',
       );
-      await orders.later(orderId, task, backoffMs(attempts)).catch(() => undefined); // Else the lease ends by itself.
+      await orders.later(claim, backoffMs(attempts)).catch(() => undefined); // Else the lease ends by itself.
     }
   }
 
   /** Each answers whether it is done; false: its outcome is not known yet. */
-  readonly #tasks: Record<OutboxRow['task'], (orderId: string) => Promise<boolean>> = {
+  readonly #tasks: Record<OutboxRow['task'], (claim: Claim) => Promise<boolean>> = {
     /** Charges, and takes the order to PAID or CANCELLED. */
-    pay: async (orderId) => {
+    pay: async (claim) => {
+      const { orderId } = claim;
       const { orders, payments } = this.#parts;
       let order = await orders.byId(orderId);
       if (order.state === 'PENDING')
@@ -70,8 +64,8 @@ export class Relay {
       this.#reached('charge-began');
       if (order.state !== 'AWAITING_PAYMENT') {
         // Cancelled meanwhile; whoever began this task before may have charged, and died before he could say so.
-        if (order.state === 'CANCELLED' && !(await this.#settle(orderId))) return false;
-        await orders.done(orderId, 'pay');
+        if (order.state === 'CANCELLED') return this.#settle(claim);
+        await orders.done(claim);
         return true;
       }
       const { payment } = await payments.charge(
@@ -86,30 +80,34 @@ export class Relay {
       );
       this.#reached('charged');
       if (payment?.state === 'APPROVED' || payment?.state === 'REFUNDED') {
-        const follow = { done: 'pay', add: 'notify', otherwise: 'settle' } as const;
+        const follow = { done: claim, add: 'notify', otherwise: 'settle' } as const;
         await orders.happen(orderId, 'paid', { paymentId: payment.id }, follow);
         this.#reached('paid');
         return true;
       }
       if (payment?.state === 'DECLINED') {
-        await orders.happen(orderId, 'declined', { paymentId: payment.id, reason: payment.reason }, { done: 'pay' });
+        await orders.happen(orderId, 'declined', { paymentId: payment.id, reason: payment.reason }, { done: claim });
         this.#reached('declined');
         return true;
       }
       return false;
     },
-    settle: (orderId) => this.#settle(orderId),
-    notify: async (orderId) => {
+    settle: (claim) => this.#settle(claim),
+    notify: async (claim) => {
       const { orders, teller } = this.#parts;
-      await teller.tellPaid(await orders.byId(orderId));
+      await teller.tellPaid(await orders.byId(claim.orderId));
       this.#reached('notified');
-      await orders.done(orderId, 'notify');
+      await orders.done(claim);
       return true;
     },
   };
 
-  /** Gives back what a cancelled order was charged. A charge that is under way is waited for. */
-  async #settle(orderId: string): Promise<boolean> {
+  /**
+   * Gives back what a cancelled order was charged. A charge that is under way is waited for; one that comes later is noted
+   * by whoever made it.
+   */
+  async #settle(claim: Claim): Promise<boolean> {
+    const { orderId } = claim;
     const { orders, payments } = this.#parts;
     const payment = await payments
       .getPayment({ order_id: orderId }, { timeoutMs: callTimeoutMs })
@@ -124,7 +122,7 @@ export class Relay {
       await payments.refund({ payment_id: payment.id, idempotency_key: orderId }, { timeoutMs: callTimeoutMs });
       this.#reached('refunded');
     }
-    await orders.done(orderId, 'settle');
+    await orders.done(claim);
     return true;
   }
 

@@ -50,6 +50,8 @@ export interface OutboxRow {
   task: 'pay' | 'settle' | 'notify';
   attempts: Generated<number>;
   due_at: ColumnType<Date, Date | undefined, Date>;
+  /** Another one whenever it is noted, so that who claimed it before does not take it for done. Never used twice. */
+  generation: Generated<string>;
 }
 
 export interface KeyRow {
@@ -114,6 +116,11 @@ export const orderSchema: SchemaHistory = {
             primary key (user_id, key)
           )`.execute(db);
         await sql`create index idempotency_key_age on orders.idempotency_key (created_at)`.execute(db);
+      },
+    },
+    '0002_outbox_generations': {
+      async up(db) {
+        await sql`alter table orders.outbox add column generation bigserial`.execute(db);
       },
     },
   },

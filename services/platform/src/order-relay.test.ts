@@ -1,0 +1,94 @@
+/** Two pods of the order service over one database, with real payments: only when an answer arrives is the test's to say. */
+import { Database, migrate, type RpcClient, silentLog } from '@parley/kit';
+import { orderSchema } from '@parley/order';
+import { openCatalogue } from '@parley/order/catalogue';
+import { Orders } from '@parley/order/orders';
+import { Relay } from '@parley/order/relay';
+import type { OrderTables } from '@parley/order/schema';
+import { price } from '@parley/order/validation';
+import { paymentSchema } from '@parley/payment';
+import { Payments } from '@parley/payment/payments';
+import type { PaymentTables } from '@parley/payment/schema';
+import { SimulatedProvider } from '@parley/payment/simulated-provider';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+type PaymentClient = Pick<RpcClient<'payment.PaymentService'>, 'charge' | 'getPayment' | 'refund'>;
+
+let database: Database;
+let orders: Orders;
+let payments: Payments;
+beforeAll(async () => {
+  database = await Database.open({ log: silentLog });
+  for (const schema of [orderSchema, paymentSchema]) await migrate(database, schema);
+  orders = new Orders(database.as<OrderTables>());
+  const db = database.as<PaymentTables>();
+  const settings = { providerTimeoutMs: 1000, giveUpSeconds: 60 };
+  payments = new Payments(db, new SimulatedProvider(db, { lateMs: 0 }), settings, silentLog);
+});
+afterAll(() => database[Symbol.asyncDispose]());
+
+const client = {
+  charge: async (request: Parameters<PaymentClient['charge']>[0]) => ({
+    payment: await payments.charge({
+      orderId: request.order_id as string,
+      userId: String(request.user_id),
+      currencyCode: request.amount!.currency_code as string,
+      minorUnits: BigInt(String(request.amount!.minor_units)),
+      cardToken: request.card_token as string,
+      idempotencyKey: request.idempotency_key as string,
+    }),
+  }),
+  getPayment: async ({ order_id }: { order_id?: string }) => ({ payment: await payments.byOrder(order_id as string) }),
+  refund: async ({ payment_id }: { payment_id?: string }) => ({ payment: await payments.refund(payment_id as string) }),
+};
+const pod = (calls: Partial<typeof client> = {}, leaseSeconds?: number) =>
+  new Relay({
+    orders,
+    payments: { ...client, ...calls } as unknown as PaymentClient,
+    teller: { tellPaid: async () => undefined },
+    log: silentLog,
+    leaseSeconds,
+  });
+const signal = () => Promise.withResolvers<void>();
+
+async function order(card_token = 'tok_approve'): Promise<string> {
+  const request = { items: [{ product_id: 'mug', quantity: 1, unit_price: null }], card_token, idempotency_key: '' };
+  const [made] = await orders.create([{ userId: '7', order: price(request, openCatalogue(undefined)) }]);
+  return (made as { id: string }).id;
+}
+const left = (id: string) =>
+  database.as<OrderTables>().selectFrom('orders.outbox').select('task').where('order_id', '=', id).execute();
+
+test('an order cancelled while it is charged is refunded, though another pod had looked before it was charged', async () => {
+  const id = await order();
+  const [charging, looked, charged] = [signal(), signal(), signal()];
+  const one = pod(
+    {
+      async charge(request) {
+        charging.resolve();
+        await looked.promise;
+        return client.charge(request);
+      },
+    },
+    0, // The other pod takes up the charge too.
+  );
+  const two = pod({
+    async getPayment(request) {
+      const seen = client.getPayment(request);
+      await seen.catch(() => 'there is none yet');
+      looked.resolve();
+      await charged.promise;
+      return seen;
+    },
+  });
+  const first = one.run();
+  await charging.promise;
+  await orders.cancel(id, '7', 'cancelled by the buyer');
+  const second = two.run();
+  await first;
+  charged.resolve();
+  await second;
+  await pod().run();
+  expect(await left(id)).toEqual([]);
+  expect((await payments.byOrder(id)).state).toBe('REFUNDED');
+});
