@@ -1,5 +1,5 @@
 /**
- * The saga's other half: does what the outbox holds, one task after the other, each of which may be done twice without harm.
+ * The saga's other half: does what the outbox holds, each task on its own, and any of them may be done twice without harm.
  * A task whose process died is claimed again when its lease is over; so is one whose outcome is not known yet.
  */
 import { AppError, type Logger, type RpcClient } from '@parley/kit';
@@ -10,7 +10,8 @@ import type { OutboxRow } from './schema.ts';
 /** Longer than any step takes, so that nobody else begins it meanwhile. */
 const defaultLeaseSeconds = 15;
 const callTimeoutMs = 8000;
-const most = 50;
+/** A bank that is silent holds a place for each of its orders until the call is given up. */
+const defaultMostInFlight = 256;
 
 export interface RelayParts {
   orders: Orders;
@@ -20,20 +21,40 @@ export interface RelayParts {
   /** For tests: called between any two steps. */
   checkpoint?: ((step: string) => void) | undefined;
   leaseSeconds?: number | undefined;
+  mostInFlight?: number | undefined;
+  /** Told when there is room again for what run() had to leave. */
+  room?: () => void;
 }
 
 export class Relay {
   readonly #parts: RelayParts;
+  readonly #inFlight = new Set<Promise<void>>();
+  /** More may be due than there was room for. */
+  #left = false;
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
   }
 
-  /** Does what is due now; answers whether there may be more. */
-  async run(): Promise<boolean> {
-    const claimed = await this.#parts.orders.claim(most, this.#parts.leaseSeconds ?? defaultLeaseSeconds);
-    await Promise.all(claimed.map((claim) => this.#do(claim)));
-    return claimed.length === most;
+  /** Begins what is due now, as far as there is room: claimed no sooner than it is begun, so that its lease holds. */
+  async run(): Promise<void> {
+    const { orders, leaseSeconds = defaultLeaseSeconds, mostInFlight = defaultMostInFlight } = this.#parts;
+    const room = mostInFlight - this.#inFlight.size;
+    if (room === 0) return;
+    const claimed = await orders.claim(room, leaseSeconds);
+    this.#left = claimed.length === room;
+    for (const claim of claimed) {
+      const task = this.#do(claim).then(() => {
+        this.#inFlight.delete(task);
+        if (this.#left) this.#parts.room?.();
+      });
+      this.#inFlight.add(task);
+    }
+  }
+
+  /** Resolves when what has begun is over. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#inFlight);
   }
 
   async #do(claim: Claim): Promise<void> {

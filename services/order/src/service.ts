@@ -51,7 +51,15 @@ export async function createOrderService(parts: OrderParts): Promise<Service> {
   const orders = new Orders(database.as<OrderTables>());
   const catalogue = openCatalogue(parts.settings.catalogue);
   const teller = new ChatTeller(parts.rooms, parts.chat);
-  const relay = new Relay({ orders, payments: parts.payments, teller, log, checkpoint, leaseSeconds });
+  const relay = new Relay({
+    orders,
+    payments: parts.payments,
+    teller,
+    log,
+    checkpoint,
+    leaseSeconds,
+    room: () => relaying.soon(),
+  });
   const created = metrics.counter('parley_orders_created_total', 'Orders that were made.');
   const hanging = metrics.counter('parley_orders_reconciled_total', 'Orders that hung and were given their task back.');
   const creation: Batch<NewOrder, OrderSnapshot> = new Batches((wanted) => orders.create(wanted), {
@@ -60,9 +68,7 @@ export async function createOrderService(parts: OrderParts): Promise<Service> {
     longestQueue: 2000,
   });
 
-  const relaying = repeat('order.relay', 200, log, async () => {
-    if (await relay.run()) relaying.soon();
-  });
+  const relaying = repeat('order.relay', 200, log, () => relay.run());
   const reconciling = repeat('order.reconcile', 10_000, log, async () => {
     hanging.inc(await orders.reconcile());
     await orders.forgetKeys();
@@ -128,6 +134,7 @@ export async function createOrderService(parts: OrderParts): Promise<Service> {
     checks: [],
     async [Symbol.asyncDispose]() {
       await Promise.all([relaying[Symbol.asyncDispose](), reconciling[Symbol.asyncDispose]()]);
+      await relay.idle();
     },
   };
 }

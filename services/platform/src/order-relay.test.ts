@@ -3,14 +3,14 @@ import { Database, migrate, type RpcClient, silentLog } from '@parley/kit';
 import { orderSchema } from '@parley/order';
 import { openCatalogue } from '@parley/order/catalogue';
 import { Orders } from '@parley/order/orders';
-import { Relay } from '@parley/order/relay';
+import { Relay, type RelayParts } from '@parley/order/relay';
 import type { OrderTables } from '@parley/order/schema';
 import { price } from '@parley/order/validation';
 import { paymentSchema } from '@parley/payment';
 import { Payments } from '@parley/payment/payments';
 import type { PaymentTables } from '@parley/payment/schema';
 import { SimulatedProvider } from '@parley/payment/simulated-provider';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 type PaymentClient = Pick<RpcClient<'payment.PaymentService'>, 'charge' | 'getPayment' | 'refund'>;
 
@@ -22,10 +22,11 @@ beforeAll(async () => {
   for (const schema of [orderSchema, paymentSchema]) await migrate(database, schema);
   orders = new Orders(database.as<OrderTables>());
   const db = database.as<PaymentTables>();
-  const settings = { providerTimeoutMs: 1000, giveUpSeconds: 60 };
+  const settings = { providerTimeoutMs: 50, giveUpSeconds: 60 };
   payments = new Payments(db, new SimulatedProvider(db, { lateMs: 0 }), settings, silentLog);
 });
 afterAll(() => database[Symbol.asyncDispose]());
+afterEach(() => database.as<OrderTables>().deleteFrom('orders.outbox').execute());
 
 const client = {
   charge: async (request: Parameters<PaymentClient['charge']>[0]) => ({
@@ -41,13 +42,13 @@ const client = {
   getPayment: async ({ order_id }: { order_id?: string }) => ({ payment: await payments.byOrder(order_id as string) }),
   refund: async ({ payment_id }: { payment_id?: string }) => ({ payment: await payments.refund(payment_id as string) }),
 };
-const pod = (calls: Partial<typeof client> = {}, leaseSeconds?: number) =>
+const pod = (calls: Partial<typeof client> = {}, settings: Partial<RelayParts> = {}) =>
   new Relay({
     orders,
     payments: { ...client, ...calls } as unknown as PaymentClient,
     teller: { tellPaid: async () => undefined },
     log: silentLog,
-    leaseSeconds,
+    ...settings,
   });
 const signal = () => Promise.withResolvers<void>();
 
@@ -57,7 +58,13 @@ async function order(card_token = 'tok_approve'): Promise<string> {
   return (made as { id: string }).id;
 }
 const left = (id: string) =>
-  database.as<OrderTables>().selectFrom('orders.outbox').select('task').where('order_id', '=', id).execute();
+  database
+    .as<OrderTables>()
+    .selectFrom('orders.outbox')
+    .select(['task', 'attempts'])
+    .where('order_id', '=', id)
+    .execute();
+const stateOf = async (id: string) => (await orders.byId(id)).state;
 
 test('an order cancelled while it is charged is refunded, though another pod had looked before it was charged', async () => {
   const id = await order();
@@ -70,7 +77,7 @@ test('an order cancelled while it is charged is refunded, though another pod had
         return client.charge(request);
       },
     },
-    0, // The other pod takes up the charge too.
+    { leaseSeconds: 0 }, // The other pod takes up the charge too.
   );
   const two = pod({
     async getPayment(request) {
@@ -81,14 +88,62 @@ test('an order cancelled while it is charged is refunded, though another pod had
       return seen;
     },
   });
-  const first = one.run();
+  await one.run();
   await charging.promise;
   await orders.cancel(id, '7', 'cancelled by the buyer');
-  const second = two.run();
-  await first;
+  await two.run();
+  await one.idle();
   charged.resolve();
-  await second;
-  await pod().run();
+  await two.idle();
+  const either = pod();
+  await either.run();
+  await either.idle();
   expect(await left(id)).toEqual([]);
   expect((await payments.byOrder(id)).state).toBe('REFUNDED');
+});
+
+test('a bank that is silent delays its own orders only', async () => {
+  const [silent, answered] = [await order('tok_timeout'), signal()];
+  const one = pod({
+    async charge(request) {
+      if (request.order_id === silent) await answered.promise;
+      return client.charge(request);
+    },
+  });
+  await one.run();
+  const id = await order();
+  await one.run();
+  await expect.poll(() => stateOf(id)).toBe('PAID');
+  expect(await stateOf(silent)).toBe('AWAITING_PAYMENT');
+  answered.resolve();
+  await one.idle();
+});
+
+test('as many tasks are under way as there is room for; the next one is begun when one of them is over', async () => {
+  const charged: string[] = [];
+  const [answered, room] = [signal(), signal()];
+  const one = pod(
+    {
+      async charge(request) {
+        charged.push(request.order_id as string);
+        await answered.promise;
+        return client.charge(request);
+      },
+    },
+    { mostInFlight: 2, room: room.resolve },
+  );
+  const ids = [await order(), await order(), await order()];
+  await one.run();
+  await expect.poll(() => charged).toEqual(ids.slice(0, 2));
+  await one.run();
+  expect(await left(ids[2] as string)).toEqual([{ task: 'pay', attempts: 0 }]);
+  answered.resolve();
+  await room.promise;
+  await expect
+    .poll(async () => {
+      await one.run();
+      return stateOf(ids[2] as string);
+    })
+    .toBe('PAID');
+  await one.idle();
 });
