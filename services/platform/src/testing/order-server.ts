@@ -61,7 +61,7 @@ export async function serveOrders(authMode: AuthMode): Promise<OrderServer> {
       database,
       payments: within.client('payment.PaymentService'),
       // What the buyer is told in chat is distributed.test.ts's to see.
-      rooms: { applyRoom: async () => ({}) } as never,
+      rooms: { getRoom: async () => ({ owner: {} }), applyRoom: async () => ({}) } as never,
       chat: { sendMessage: async () => ({}) } as never,
       settings: { catalogue: undefined },
     }),

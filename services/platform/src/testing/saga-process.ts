@@ -53,7 +53,7 @@ const payment = await createPaymentService({
 const order = await createOrderService({
   database,
   payments: channel.client('payment.PaymentService'),
-  rooms: { applyRoom: async () => ({}) } as never,
+  rooms: { getRoom: async () => ({ owner: {} }), applyRoom: async () => ({}) } as never,
   chat: { sendMessage: async () => ({}) } as never,
   verifier,
   settings: { catalogue: undefined },
