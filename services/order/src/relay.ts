@@ -83,12 +83,8 @@ export class Relay {
       if (order.state === 'PENDING')
         order = (await orders.happen(orderId, 'charge-begins')) ?? (await orders.byId(orderId));
       this.#reached('charge-began');
-      if (order.state !== 'AWAITING_PAYMENT') {
-        // Cancelled meanwhile; whoever began this task before may have charged, and died before he could say so.
-        if (order.state === 'CANCELLED') return this.#settle(claim);
-        await orders.done(claim);
-        return true;
-      }
+      // Cancelled meanwhile; whoever began this task before may have charged, and died before he could say so.
+      if (order.state !== 'AWAITING_PAYMENT') return this.#settle(claim);
       const { payment } = await payments.charge(
         {
           order_id: orderId,
@@ -130,6 +126,12 @@ export class Relay {
   async #settle(claim: Claim): Promise<boolean> {
     const { orderId } = claim;
     const { orders, payments } = this.#parts;
+    const { state } = await orders.byId(orderId);
+    if (state !== 'CANCELLED') {
+      // Paid: of two who charged at once, the second has noted this.
+      await orders.done(claim);
+      return true;
+    }
     const payment = await payments
       .getPayment({ order_id: orderId }, { timeoutMs: callTimeoutMs })
       .then(({ payment }) => payment)

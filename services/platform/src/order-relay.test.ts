@@ -147,3 +147,29 @@ test('as many tasks are under way as there is room for; the next one is begun wh
     .toBe('PAID');
   await one.idle();
 });
+
+test('an order charged by two pods at once stays paid for', async () => {
+  const id = await order();
+  const [charging, paid] = [signal(), signal()];
+  const one = pod(
+    {
+      async charge(request) {
+        charging.resolve();
+        await paid.promise;
+        return client.charge(request);
+      },
+    },
+    { leaseSeconds: 0 },
+  );
+  await one.run();
+  await charging.promise;
+  const two = pod();
+  await two.run();
+  await two.idle();
+  paid.resolve();
+  await one.idle();
+  await two.run();
+  await two.idle();
+  expect(await left(id)).toEqual([]);
+  expect([await stateOf(id), (await payments.byOrder(id)).state]).toEqual(['PAID', 'APPROVED']);
+});
