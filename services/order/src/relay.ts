@@ -126,7 +126,7 @@ export class Relay {
   async #settle(claim: Claim): Promise<boolean> {
     const { orderId } = claim;
     const { orders, payments } = this.#parts;
-    const { state } = await orders.byId(orderId);
+    const { state, payment_id } = await orders.byId(orderId);
     if (state !== 'CANCELLED') {
       // Paid: of two who charged at once, the second has noted this.
       await orders.done(claim);
@@ -145,7 +145,9 @@ export class Relay {
       await payments.refund({ payment_id: payment.id, idempotency_key: orderId }, { timeoutMs: callTimeoutMs });
       this.#reached('refunded');
     }
-    await orders.done(claim);
+    if (payment && payment.id !== payment_id)
+      await orders.happen(orderId, 'settled', { paymentId: payment.id }, { done: claim });
+    else await orders.done(claim);
     return true;
   }
 

@@ -99,7 +99,11 @@ test('an order cancelled while it is charged is refunded, though another pod had
   await either.run();
   await either.idle();
   expect(await left(id)).toEqual([]);
-  expect((await payments.byOrder(id)).state).toBe('REFUNDED');
+  const { id: payment_id, state } = await payments.byOrder(id);
+  expect(state).toBe('REFUNDED');
+  expect(await orders.byId(id)).toMatchObject({ state: 'CANCELLED', payment_id, reason: 'cancelled by the buyer' });
+  // One more version, which a watch that had ended before shows when it is resumed.
+  expect(await orders.versions(id, 3)).toMatchObject([{ version: '4', state: 'CANCELLED', payment_id }]);
 });
 
 test('a bank that is silent delays its own orders only', async () => {
