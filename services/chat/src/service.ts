@@ -56,7 +56,7 @@ export async function createChatService(settings: ChatServiceParts): Promise<Ser
   metrics.gauge('chat_streams', 'Streams that are open.', [], function () {
     this.set(streams.size);
   });
-  const presences = new Presences({ log, logger, streams: () => streams.size });
+  const presences = new Presences({ log, logger, seen: (roomId) => seen.of(roomId), streams: () => streams.size });
   const feeds: Feeds = new Feeds({
     log,
     rooms,

@@ -249,12 +249,27 @@ export class Feed implements Followed, Flushed {
       const from = timeline.head;
       const slice = await this.read(from);
       if (this.#timeline !== timeline || this.#closed) return;
+      if (slice.lost === 'EPOCH_CHANGED' && slice.head.epoch === timeline.epoch) {
+        await this.#beginEpoch(from);
+        await this.#restart('EPOCH_CHANGED', await this.read({ ...from, sequence: 0 }));
+        return;
+      }
       if (slice.lost || slice.head.epoch !== timeline.epoch) {
         await this.#restart(slice.lost ?? 'EPOCH_CHANGED', slice);
         return;
       }
       if (timeline.read(from.sequence, slice) === 'taken') this.#grown(slice.entries);
       if (!slice.more) return;
+    }
+  }
+
+  /** The log has lost its tail: it is another one from now on, before somebody writes over what was seen of it. */
+  async #beginEpoch(seen: Position): Promise<void> {
+    let { version } = this.#record;
+    for (;;) {
+      const step = await this.#parts.log.append(this.roomId, version, [], seen);
+      if (step.kind !== 'stale') return;
+      version = step.record.version;
     }
   }
 

@@ -110,7 +110,7 @@ export interface ChatLog extends AsyncDisposable {
   /**
    * One atomic step: compares the record's version, answers repeated keys, checks rates, numbers, appends, trims, announces.
    * Drafts keep their order. `seen` is the highest position that this pod has seen of the room: a log that is behind it has
-   * lost its tail, and starts a new epoch before anything else happens.
+   * lost its tail, and starts a new epoch before anything else happens. So it does before a JOIN or a LEAVE is written.
    */
   append(roomId: string, recordVersion: number, drafts: Draft[], seen?: Position): Promise<Appended>;
   /** What comes after a position, at most `limit`. */
@@ -150,9 +150,10 @@ export interface ChatLog extends AsyncDisposable {
     member: Member,
     notice: Draft,
     capacity?: number,
+    seen?: Position,
   ): Promise<{ joined: boolean; outcome?: Outcome; full?: boolean }>;
   /** This pod has no stream of the member any more. `notice` (his LEAVE) is appended when no other pod has one either. */
-  leave(roomId: string, userId: string, notice: Draft): Promise<{ left: boolean }>;
+  leave(roomId: string, userId: string, notice: Draft, seen?: Position): Promise<{ left: boolean }>;
   members(roomId: string): Promise<Member[]>;
   /**
    * Renews this pod's lease (12 s). A pod without one has no members. `final`: the pod goes; its members have 5 s to turn up elsewhere.
@@ -162,8 +163,14 @@ export interface ChatLog extends AsyncDisposable {
   renewLease(final?: boolean, streams?: number): Promise<{ lapsed: boolean }>;
   /** The streams of every pod that has a lease, by pod id, as they were said with it: who has more than his share moves some. */
   loads(): Promise<Map<string, number>>;
-  /** Takes the members of pods whose lease has ended out of their rooms; `notice` makes the LEAVE of each. Any number of pods may call it. */
-  sweep(notice: (roomId: string, member: Member) => Draft): Promise<void>;
+  /**
+   * Takes the members of pods whose lease has ended out of their rooms; `notice` makes the LEAVE of each, `seen` says what
+   * this pod has seen of a room. Any number of pods may call it.
+   */
+  sweep(
+    notice: (roomId: string, member: Member) => Draft,
+    seen?: (roomId: string) => Position | undefined,
+  ): Promise<void>;
 
   markRead(userId: string, roomId: string, position: Position): Promise<void>;
   readMarks(userId: string, roomIds: string[]): Promise<Map<string, ReadMark>>;

@@ -280,6 +280,38 @@ export function describeChatLog(name: string, open: () => Promise<Store>): void 
       expect((await a.tail(roomId, 1)).head).toEqual(position);
     });
 
+    test('nor is it covered up that a tail was lost by a JOIN, or by a LEAVE of a member who went or was swept away', async () => {
+      const leave = (id: string, userId = 'u1') => draft(id, '', { type: 'LEAVE', senderId: userId });
+      const ways: ((roomId: string, seen: Position) => Promise<unknown>)[] = [
+        (roomId, seen) => {
+          const join = draft(roomId, '', { type: 'JOIN', senderId: 'u2' });
+          return a.enter(roomId, { userId: 'u2', username: 'Ben' }, join, undefined, seen);
+        },
+        (roomId, seen) => a.leave(roomId, 'u1', leave(roomId), seen),
+        async (roomId, seen) => {
+          await store.endLeases();
+          await b.sweep(
+            (id, { userId }) => leave(id, userId),
+            (id) => (id === roomId ? seen : undefined),
+          );
+        },
+      ];
+      for (const way of ways) {
+        const roomId = await room();
+        await a.enter(roomId, { userId: 'u1', username: 'Ann' }, draft(roomId, '', { type: 'JOIN' }));
+        const seen = await say(roomId, 5);
+        await store.loseTail(roomId, 4);
+        await way(roomId, seen);
+        const { head, entries } = await b.tail(roomId, 1);
+        expect(head.sequence).toBe(5);
+        expect(head.epoch).not.toBe(seen.epoch);
+        expect(entries.at(-1)).toMatchObject({ sequence: 5, type: expect.stringMatching(/JOIN|LEAVE/) });
+        await say(roomId, 3);
+        expect((await a.read(roomId, seen, 10)).lost).toBe('EPOCH_CHANGED');
+      }
+      for (const pod of [a, b]) await pod.renewLease();
+    });
+
     test('followers on every pod hear every entry once and in order', async () => {
       const roomId = await room();
       const heard: Record<string, number[]> = { a: [], b: [] };

@@ -25,6 +25,8 @@ interface Presence {
 export interface PresenceParts {
   log: ChatLog;
   logger: Logger;
+  /** The highest position that this pod has seen of a room. */
+  seen(roomId: string): Position | undefined;
   /** How many streams this pod has, said with its lease. */
   streams(): number;
 }
@@ -46,7 +48,7 @@ export class Presences implements AsyncDisposable {
         const { lapsed } = await log.renewLease(false, parts.streams());
         if (lapsed) for (const roomId of [...this.#rooms.keys()]) await this.reenter(roomId);
       }),
-      repeat('presence.sweep', sweepEveryMs, logger, () => log.sweep(leaveNotice)),
+      repeat('presence.sweep', sweepEveryMs, logger, () => log.sweep(leaveNotice, parts.seen)),
       repeat('presence.tidy', tidyEveryMs, logger, async () => this.#tidy()),
     ];
   }
@@ -118,7 +120,9 @@ export class Presences implements AsyncDisposable {
 
   async #enter(presence: Presence, capacity: number | undefined): Promise<Position | undefined> {
     const { roomId, member } = presence;
-    const { joined, outcome, full } = await this.#parts.log.enter(roomId, member, joinNotice(roomId, member), capacity);
+    const { log, seen } = this.#parts;
+    const notice = joinNotice(roomId, member);
+    const { joined, outcome, full } = await log.enter(roomId, member, notice, capacity, seen(roomId));
     if (full) {
       throw new AppError('RESOURCE_EXHAUSTED', `room ${roomId} is full: it has ${capacity} members`, {
         reason: 'ROOM_FULL',
@@ -143,7 +147,8 @@ export class Presences implements AsyncDisposable {
 
   async #leave(presence: Presence): Promise<void> {
     const { roomId, member } = presence;
-    const leaving = this.#parts.log.leave(roomId, member.userId, leaveNotice(roomId, member));
+    const { log, seen } = this.#parts;
+    const leaving = log.leave(roomId, member.userId, leaveNotice(roomId, member), seen(roomId));
     presence.work = leaving;
     try {
       await leaving;

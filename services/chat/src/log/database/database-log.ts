@@ -252,12 +252,12 @@ export class DatabaseLog implements ChatLog {
     return this.#changes.follow(listener);
   }
 
-  async enter(roomId: string, { userId, username }: Member, notice: Draft, capacity?: number) {
+  async enter(roomId: string, { userId, username }: Member, notice: Draft, capacity?: number, seen?: Position) {
     const pod = await this.#lease.pod();
     const { control, bodies } = packDrafts([notice]);
     const answer = await this.#call<Written | { k: 'no-room' } | { k: 'present' } | { k: 'full' }>(
       sql`chat.enter(${roomId}, ${pod}, ${userId}, ${username}, ${capacity ?? null}::integer, ${control}::jsonb,
-        ${bodies}, ${this.#bus.notifies})`,
+        ${bodies}, ${seen?.epoch ?? null}, ${seen?.sequence ?? null}::bigint, ${newEpoch()}, ${this.#bus.notifies})`,
     );
     if (answer.k === 'no-room') throw noRoom(roomId);
     if (answer.k === 'present') return { joined: false };
@@ -266,17 +266,18 @@ export class DatabaseLog implements ChatLog {
     return { joined: true, ...(outcome && { outcome }) };
   }
 
-  async leave(roomId: string, userId: string, notice: Draft): Promise<{ left: boolean }> {
+  async leave(roomId: string, userId: string, notice: Draft, seen?: Position): Promise<{ left: boolean }> {
     const pod = this.#lease.current;
     if (pod === undefined) return { left: false };
-    return { left: (await this.#leave(roomId, pod, [userId], [notice])) > 0 };
+    return { left: (await this.#leave(roomId, pod, [userId], [notice], seen)) > 0 };
   }
 
-  async #leave(roomId: string, pod: string, userIds: string[], notices: Draft[]): Promise<number> {
+  async #leave(roomId: string, pod: string, userIds: string[], notices: Draft[], seen?: Position): Promise<number> {
     const { control, bodies } = packDrafts(notices);
     const answer = await this.#call<Written & { left: number[] }>(
       sql`chat.leave(${roomId}, ${pod}, array(select jsonb_array_elements_text(${JSON.stringify(userIds)}::jsonb)),
-        ${control}::jsonb, ${bodies}, ${this.#bus.notifies})`,
+        ${control}::jsonb, ${bodies}, ${seen?.epoch ?? null}, ${seen?.sequence ?? null}::bigint, ${newEpoch()},
+        ${this.#bus.notifies})`,
     );
     const written = answer.left.map((place) => notices[place - 1] as Draft);
     if (answer.o.length > 0) this.#written(roomId, written, answer);
@@ -299,7 +300,10 @@ export class DatabaseLog implements ChatLog {
     return new Map(rows.map(({ pod, streams }) => [pod, streams]));
   }
 
-  async sweep(notice: (roomId: string, member: Member) => Draft): Promise<void> {
+  async sweep(
+    notice: (roomId: string, member: Member) => Draft,
+    seen: (roomId: string) => Position | undefined = () => undefined,
+  ): Promise<void> {
     const { rows } = await sql<{ pod: string; room_id: string; user_id: string; username: string }>`
       select pod, room_id, user_id, username from chat.member
       where pod not in (select pod from chat.lease where ends_ms > chat.now_ms())
@@ -316,6 +320,7 @@ export class DatabaseLog implements ChatLog {
           pod,
           some.map(({ user_id }) => user_id),
           notices,
+          seen(roomId),
         );
       }
     }

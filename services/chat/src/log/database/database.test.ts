@@ -15,7 +15,8 @@ async function store(open: () => Promise<Database>, close: () => PromiseLike<voi
     },
     async loseTail(roomId, head) {
       await sql`delete from chat.message where room_id = ${roomId} and sequence > ${head}`.execute(db);
-      await sql`update chat.room set head = ${head}, texts = ${head} where room_id = ${roomId}`.execute(db);
+      await sql`update chat.room set head = ${head}, texts = (select coalesce(max(nth), 0) from chat.message m
+        where m.room_id = room.room_id and is_text) where room_id = ${roomId}`.execute(db);
     },
     async endLeases() {
       await sql`update chat.lease set ends_ms = 0`.execute(db);

@@ -3,16 +3,17 @@ import { readFileSync } from 'node:fs';
 import type { SchemaHistory } from '@parley/kit';
 import { sql } from 'kysely';
 
-/** Statements are divided by lines of `---`: PGlite takes one at a time. */
-const statements = readFileSync(new URL('./schema.sql', import.meta.url), 'utf8').split(/^---$/m);
+/** Runs a file's statements, divided by lines of `---`: PGlite takes one at a time. */
+const running = (name: string): SchemaHistory['migrations'][string] => {
+  const statements = readFileSync(new URL(`./${name}.sql`, import.meta.url), 'utf8').split(/^---$/m);
+  return {
+    async up(db) {
+      for (const statement of statements) await sql.raw(statement).execute(db);
+    },
+  };
+};
 
 export const chatSchema: SchemaHistory = {
   schema: 'chat',
-  migrations: {
-    '0001_log': {
-      async up(db) {
-        for (const statement of statements) await sql.raw(statement).execute(db);
-      },
-    },
-  },
+  migrations: { '0001_log': running('schema'), '0002_seen_by_notices': running('seen-by-notices') },
 };

@@ -1,4 +1,5 @@
--- A member's stream on a pod. ARGV: publish command, pod, user id, username, capacity (-1: any number), his JOIN.
+-- A member's stream on a pod. ARGV: publish command, pod, user id, username, capacity (-1: any number), his JOIN, seen epoch,
+-- seen sequence, new epoch.
 if not redis.call('HGET', KEYS[1], 'version') then return { 'no-room' } end
 local members = base .. 'members'
 local held = redis.call('HGET', members, ARGV[3])
@@ -12,4 +13,4 @@ end
 local capacity = tonumber(ARGV[5])
 if capacity >= 0 and redis.call('HLEN', members) >= capacity then return { 'full' } end
 redis.call('HSET', members, ARGV[3], ARGV[2] .. '\n' .. ARGV[4])
-return write(ARGV[6], ARGV[1])
+return write(ARGV[6], ARGV[1], ARGV[7], tonumber(ARGV[8]), ARGV[9])

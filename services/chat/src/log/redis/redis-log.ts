@@ -382,7 +382,7 @@ export class RedisLog implements ChatLog {
     await this.#ask(() => this.#connection.publish(roomsChannel, roomIds));
   }
 
-  async enter(roomId: string, { userId, username }: Member, notice: Draft, capacity = -1) {
+  async enter(roomId: string, { userId, username }: Member, notice: Draft, capacity = -1, seen?: Position) {
     const pod = await this.#lease.pod();
     await this.#noteRoom(pod, roomId);
     const answer = await run<StepAnswer>(this.#connection, scripts.enter, this.#keys(roomId), [
@@ -392,6 +392,7 @@ export class RedisLog implements ChatLog {
       username,
       capacity,
       packDraft(notice),
+      ...seenArgs(seen),
     ]);
     switch (answer[0].toString('latin1')) {
       case 'no-room':
@@ -414,16 +415,17 @@ export class RedisLog implements ChatLog {
     rooms.add(roomId);
   }
 
-  async leave(roomId: string, userId: string, notice: Draft): Promise<{ left: boolean }> {
+  async leave(roomId: string, userId: string, notice: Draft, seen?: Position): Promise<{ left: boolean }> {
     const pod = this.#lease.current;
     if (pod === undefined) return { left: false };
-    return { left: (await this.#leave(roomId, pod, [userId], [notice])) > 0 };
+    return { left: (await this.#leave(roomId, pod, [userId], [notice], seen)) > 0 };
   }
 
-  async #leave(roomId: string, pod: string, userIds: string[], notices: Draft[]): Promise<number> {
+  async #leave(roomId: string, pod: string, userIds: string[], notices: Draft[], seen?: Position): Promise<number> {
     const [left, written] = await run<[number[], Written?]>(this.#connection, scripts.leave, this.#keys(roomId), [
       this.#publish,
       pod,
+      ...seenArgs(seen),
       ...userIds.flatMap((userId, at) => [userId, packDraft(notices[at] as Draft)]),
     ]);
     if (written)
@@ -460,11 +462,14 @@ export class RedisLog implements ChatLog {
     return loads;
   }
 
-  async sweep(notice: (roomId: string, member: Member) => Draft): Promise<void> {
+  async sweep(
+    notice: (roomId: string, member: Member) => Draft,
+    seen: (roomId: string) => Position | undefined = () => undefined,
+  ): Promise<void> {
     const [ended] = await run<[Buffer[], Buffer[]]>(this.#connection, scripts.leases, leases, []);
     for (const pod of ended.map(String)) {
       const rooms = await this.#ask(() => this.#connection.smembers(roomsOf(pod)));
-      for (const roomId of rooms) await this.#sweepRoom(roomId, pod, notice);
+      for (const roomId of rooms) await this.#sweepRoom(roomId, pod, notice, seen);
       await this.#ask(() => this.#connection.del(roomsOf(pod)));
       await this.#ask(() => this.#connection.hdel(leases[1] as string, pod));
       await this.#ask(() => this.#connection.zrem(leases[0] as string, pod));
@@ -473,7 +478,12 @@ export class RedisLog implements ChatLog {
     }
   }
 
-  async #sweepRoom(roomId: string, pod: string, notice: (roomId: string, member: Member) => Draft): Promise<void> {
+  async #sweepRoom(
+    roomId: string,
+    pod: string,
+    notice: (roomId: string, member: Member) => Draft,
+    seen: (roomId: string) => Position | undefined,
+  ): Promise<void> {
     const members = (await this.#held(roomId)).filter(({ pods }) => pods.includes(pod));
     for (let at = 0; at < members.length; at += 200) {
       const some = members.slice(at, at + 200);
@@ -483,6 +493,7 @@ export class RedisLog implements ChatLog {
         pod,
         some.map(({ userId }) => userId),
         notices,
+        seen(roomId),
       );
     }
   }
@@ -531,3 +542,6 @@ export class RedisLog implements ChatLog {
     this.#connection.disconnect();
   }
 }
+
+/** For store.lua's write: what was seen of the room, and an epoch for a log that is behind it. */
+const seenArgs = (seen: Position | undefined) => [seen?.epoch ?? '', seen?.sequence ?? 0, newEpoch()];
