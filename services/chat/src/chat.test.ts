@@ -91,6 +91,26 @@ describe.each(stores)('on $store', ({ open }) => {
     await expect.poll(() => inTime.opened).toMatchObject({ resumed: true });
   });
 
+  test('who resumes before what was trimmed is told so on every pod, also where notices from before that are kept', async () => {
+    const token = rig.service();
+    await pod.admin.applyRoom({ room_id: 'fewer', spec: { display_name: 'Fewer', max_messages: 5 } }, { token });
+    using ann = subscribe('fewer', 'ann');
+    await expect.poll(() => ann.opened).toBeTruthy();
+    for (let n = 1; n <= 12; n++) await say('fewer', 'ben', `${n}`);
+    await expect.poll(() => ann.texts.length).toBe(12);
+    const { epoch, sequence } = ann.messages.find(({ content }) => content === '3')!;
+    await using other = await rig.pod(await store.log(), 'b');
+    for (const { chat } of [pod, other]) {
+      using resumed = Reader.ofSubscribe(
+        chat.subscribe({ room_id: 'fewer', observe: true, after: `${epoch}-${sequence}` }),
+      );
+      await expect.poll(() => resumed.texts).toEqual(['8', '9', '10', '11', '12']);
+      expect(resumed.opened).toMatchObject({ resumed: false, history_lost: 'HISTORY_LOST_TRIMMED' });
+      using comer = Reader.ofJoin(chat.joinRoom(guest('fewer', 'cleo')));
+      await expect.poll(() => comer.texts).toEqual(['8', '9', '10', '11', '12']);
+    }
+  });
+
   test('a cursor of another log, or ahead of this one, is told as EPOCH_CHANGED and followed by what is kept', async () => {
     using ann = subscribe('lost', 'ann');
     await expect.poll(() => ann.opened).toBeTruthy();

@@ -59,7 +59,7 @@ class StrayLog {
 
   #slice(from: number, to: number): Slice {
     const entries = this.entries.slice(from, to);
-    return { head: { epoch, sequence: this.entries.length }, entries, more: to < this.entries.length };
+    return { head: { epoch, sequence: this.entries.length }, entries, more: to < this.entries.length, trimmed: 0 };
   }
 }
 

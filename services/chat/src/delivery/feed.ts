@@ -137,7 +137,7 @@ export class Feed implements Followed, Flushed {
     this.#forgetTrimmed();
     for (;;) {
       const timeline = this.#timeline;
-      if (after.epoch === timeline.epoch && timeline.covers(after.sequence)) return { sequence: after.sequence };
+      if (after.epoch === timeline.epoch && timeline.hasAllAfter(after.sequence)) return { sequence: after.sequence };
       const slice = await this.#parts.log.read(this.roomId, after, 1);
       if (slice.head.epoch !== this.#timeline.epoch) {
         await this.refresh();

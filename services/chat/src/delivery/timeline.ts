@@ -17,6 +17,8 @@ export class Timeline {
   readonly epoch: string;
   /** Everything that the log keeps after this is here. */
   #floor: number;
+  /** Up to here the log had trimmed texts when it was read: notices from before may be here. */
+  readonly #trimmed: number;
   #last: number;
   #entries: Entry[];
   /** How many bytes there were before each entry, since this timeline began. */
@@ -34,6 +36,7 @@ export class Timeline {
     this.#last = tail.head.sequence;
     this.#entries = [];
     this.#floor = tail.entries[0] ? tail.entries[0].sequence - 1 : tail.head.sequence;
+    this.#trimmed = tail.trimmed;
     this.atLeastTexts = atLeastTexts;
     for (const entry of tail.entries) this.#push(entry);
   }
@@ -76,9 +79,14 @@ export class Timeline {
     return this.#last > before ? 'taken' : 'nothing-new';
   }
 
-  /** Whether everything after this sequence is here. */
+  /** Whether everything that the log keeps after this sequence is here. */
   covers(sequence: number): boolean {
     return sequence >= this.#floor && sequence <= this.#last;
+  }
+
+  /** Whether everything that there ever was after this sequence is here: who has what is before it has missed nothing. */
+  hasAllAfter(sequence: number): boolean {
+    return sequence >= this.#trimmed && this.covers(sequence);
   }
 
   /** The entries after a sequence that is covered, up to about so many bytes. */

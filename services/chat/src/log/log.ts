@@ -67,6 +67,8 @@ export interface Slice {
   lost?: Lost;
   /** There is more after the last entry. */
   more: boolean;
+  /** The highest sequence of a TEXT, SYSTEM or REMOVED message that is not kept any more; notices from before may be. */
+  trimmed: number;
 }
 
 /** What a room's followers hear. */

@@ -209,6 +209,7 @@ export function describeChatLog(name: string, open: () => Promise<Store>): void 
       expect(slice.entries.filter(({ type }) => type === 'TEXT')).toHaveLength(5);
       expect(slice.entries.filter(({ type }) => type === 'JOIN')).toHaveLength(200);
       expect((await a.read(roomId, { epoch, sequence: 1 }, 1000)).lost).toBe('TRIMMED');
+      for (const texts of [0, 1, 10]) expect((await b.tail(roomId, texts)).trimmed).toBe(2);
       expect((await a.summaries([roomId]))[0]).toMatchObject({ messages: 5, head: { sequence: 212 } });
     });
 

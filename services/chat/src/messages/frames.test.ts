@@ -44,7 +44,7 @@ test('frames put together by hand are read by protobufjs as what they are', () =
           return event.messages;
         }),
       );
-      const list = { head: position, entries, more: false };
+      const list = { head: position, entries, more: false, trimmed: 0 };
       seen((messageCodec('chat.ListMessagesResponse').decode(encodeListMessages(list)) as Batch).messages);
     }),
   );

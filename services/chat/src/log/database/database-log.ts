@@ -144,6 +144,7 @@ export class DatabaseLog implements ChatLog {
       head: { epoch: first.epoch, sequence: Number(first.head) },
       entries: kept.slice(0, limit).map((row) => toEntry(first.epoch, row)),
       more: kept.length > limit,
+      trimmed: Number(first.trimmed),
     };
     const reason = lost(first);
     if (reason) slice.lost = reason;

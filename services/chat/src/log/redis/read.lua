@@ -1,4 +1,5 @@
--- ARGV: 'after', epoch, sequence, limit; or 'tail', how many texts. Answers {epoch, head, lost, texts, notices}.
+-- ARGV: 'after', epoch, sequence, limit; or 'tail', how many texts. Answers {epoch, head, lost, texts,
+-- notices, trimmed}.
 expire()
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'head', 'trimmed')
 if not m[1] then return {} end
@@ -15,7 +16,7 @@ if ARGV[1] == 'after' then
   end
 else
   local wanted = tonumber(ARGV[2])
-  if wanted <= 0 then return { m[1], head, lost, {}, {} } end
+  if wanted <= 0 then return { m[1], head, lost, {}, {}, tonumber(m[3]) } end
   if redis.call('XLEN', base .. 'texts') > wanted then
     local texts = redis.call('XREVRANGE', base .. 'texts', '+', '-', 'COUNT', wanted)
     after = tonumber(string.match(texts[wanted][1], '^%d+')) - 1
@@ -26,4 +27,5 @@ return {
   m[1], head, lost,
   redis.call('XRANGE', base .. 'texts', from, '+', 'COUNT', count),
   redis.call('XRANGE', base .. 'notices', from, '+', 'COUNT', count),
+  tonumber(m[3]),
 }

@@ -60,7 +60,9 @@ type Written = [
   others: [place: number, kind: Buffer, id: Buffer | number, sequence: number, timestampMs: number][],
 ];
 type StepAnswer = Written | [kind: Buffer, record?: Buffer];
-type SliceAnswer = [] | [epoch: Buffer, head: number, lost: Buffer, texts: StreamEntry[], notices: StreamEntry[]];
+type SliceAnswer =
+  | []
+  | [epoch: Buffer, head: number, lost: Buffer, texts: StreamEntry[], notices: StreamEntry[], trimmed: number];
 type SummaryAnswer =
   | []
   | [record: Buffer, epoch: Buffer, head: Buffer, members: number, messages: number, textMs: Buffer];
@@ -229,11 +231,12 @@ export class RedisLog implements ChatLog {
   async #slice(roomId: string, limit: number, args: (string | number)[]): Promise<Slice> {
     const answer = await run<SliceAnswer>(this.#connection, scripts.read, this.#keys(roomId), args);
     if (answer.length === 0) throw noRoom(roomId);
-    const [epochBytes, sequence, lost, texts, notices] = answer;
+    const [epochBytes, sequence, lost, texts, notices, trimmed] = answer;
     const epoch = epochBytes.toString('latin1');
     const entries = merge(epoch, texts, notices);
     const more = entries.length > limit;
-    const slice: Slice = { head: { epoch, sequence }, entries: more ? entries.slice(0, limit) : entries, more };
+    const kept = more ? entries.slice(0, limit) : entries;
+    const slice: Slice = { head: { epoch, sequence }, entries: kept, more, trimmed };
     if (lost.length > 0) slice.lost = String(lost) as Lost;
     return slice;
   }
