@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { textDraft } from './messages/draft.ts';
 import { type Store, stores } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
 import { failureOf, type Pod, Rig } from './testing/rig.ts';
@@ -154,6 +155,30 @@ describe.each(stores)('on $store', ({ open }) => {
     const { messages } = await one.chat.listMessages({ room_id: 'moderated' });
     expect(messages.filter(({ type }) => type === 'MESSAGE_TYPE_REMOVED')).toHaveLength(1);
     expect(JSON.stringify(messages)).not.toContain('rude');
+  });
+
+  test('a page of long messages is as much as a client takes: the newest, or after a cursor what comes first', async () => {
+    await apply('long', { history_on_join: 300 });
+    const { version } = (await one.log.room('long'))!;
+    const actor = { userId: 'ann', username: 'ann', standing: 'guest' as const };
+    const say = (content: string) => textDraft(actor, { room_id: 'long', content, idempotency_key: '' }, 'TEXT');
+    for (let n = 0; n < 300; n += 50) {
+      const contents = Array.from({ length: 50 }, (_, at) => `${n + at} `.padEnd(16_000, 'x'));
+      await one.log.append('long', version, contents.map(say));
+    }
+    const list = (after: string, limit: number) => one.chat.listMessages({ room_id: 'long', after, limit });
+    const newest = await list('', 0);
+    expect(newest.messages.length).toBeGreaterThan(150);
+    expect(newest.messages.at(-1)?.content).toMatch(/^299 /);
+    const { epoch } = newest.messages[0]!;
+    const numbers: number[] = [];
+    for (let after = `${epoch}-0`; numbers.length < 300; ) {
+      const { messages, cursor } = await list(after, 1000);
+      expect(messages.length).toBeGreaterThan(50);
+      numbers.push(...messages.map(({ content }) => Number.parseInt(content, 10)));
+      after = cursor;
+    }
+    expect(numbers).toEqual(Array.from({ length: 300 }, (_, at) => at));
   });
 
   test('a muted member reads and does not send, until the mute ends', async () => {

@@ -7,7 +7,7 @@ import type { ListRoomsResponse } from '@parley/proto/chat/ListRoomsResponse';
 import type { RoomInfo } from '@parley/proto/chat/RoomInfo';
 import type { RoomSummary } from '../log/log.ts';
 import { formatCursor, formatTime, parseCursor } from '../messages/cursor.ts';
-import { encodeListMessages } from '../messages/list-messages.ts';
+import { encodeListMessages, pageOf } from '../messages/list-messages.ts';
 import { self } from '../people/identify.ts';
 import { type Actor, isListed, whyNotRead } from '../rooms/access.ts';
 import { absent } from '../rooms/rooms.ts';
@@ -85,7 +85,7 @@ export async function listMessages(
     from === undefined
       ? await parts.log.tail(room_id, limit === 0 ? record.spec.historyOnJoin : Math.min(limit, mostMessages))
       : await parts.log.read(room_id, from, limit === 0 ? 50 : Math.min(limit, mostMessages));
-  return encodeListMessages(slice);
+  return encodeListMessages(pageOf(slice, from !== undefined));
 }
 
 /** How a room is shown to callers. */
