@@ -161,7 +161,7 @@ export class Feed implements Followed, Flushed {
 
   /** Where a subscriber is: what his cursor says. */
   positionOf(place: Place): Position {
-    return { epoch: this.#timeline.epoch, sequence: place.sequence };
+    return { epoch: place.epoch, sequence: place.sequence };
   }
 
   flush(): void {

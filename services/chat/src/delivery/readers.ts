@@ -52,9 +52,10 @@ export class Readers {
 
   /** From now on the subscriber gets what comes after the sequence. @param lost he knows that something before it is lost */
   attach(subscriber: Subscriber, sequence: number, lost: boolean): Place {
-    const { last } = this.#room.timeline;
+    const { epoch, last } = this.#room.timeline;
     const place: Place = {
       subscriber,
+      epoch,
       sequence,
       knowsLost: lost && sequence < last,
       catchingUp: false,
@@ -116,7 +117,11 @@ export class Readers {
     const { last } = this.#room.timeline;
     this.#flushed = last;
     for (const place of [...this.#places]) {
-      if (!place.subscriber.lost(reason, head)) continue;
+      if (!place.subscriber.lost(reason, head)) {
+        this.detach(place);
+        continue;
+      }
+      place.epoch = head.epoch;
       place.knowsLost = after < last;
       place.sequence = after;
       place.wasLive = false;

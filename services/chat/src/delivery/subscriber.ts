@@ -39,6 +39,8 @@ export interface Subscriber {
 /** A subscriber's place in a feed. */
 export interface Place {
   readonly subscriber: Subscriber;
+  /** The log that he reads. One who could not be told that it is another by now ends with a cursor of the old one. */
+  epoch: string;
   /** The sequence up to which everything was written to him. */
   sequence: number;
   /** He was told of the history that is lost, and is yet to read the beginning of what is kept. */
