@@ -39,6 +39,21 @@ describe.each(stores)('on $store', ({ open }) => {
     expect(ben.messages.map(({ sequence }) => sequence)).toEqual(['1', '2', '3', '4', '6']);
   });
 
+  test('who joins in another window too sees a long history whole, then that he has joined and the welcome, then what is said', async () => {
+    const token = rig.service();
+    const spec = { display_name: 'Long', welcome_message: 'Welcome!' };
+    await pod.admin.applyRoom({ room_id: 'long', spec }, { token });
+    using first = join('long', 'ann');
+    await expect.poll(() => first.notices).toEqual(['JOIN ann']);
+    for (let n = 1; n <= 40; n++) await say('long', 'ben', `${n} `.padEnd(8000, 'x'));
+    using second = join('long', 'ann');
+    await expect.poll(() => second.messages.length).toBe(43);
+    await say('long', 'ben', 'live');
+    await expect.poll(() => second.messages.length).toBe(44);
+    const types = second.messages.map(({ type }) => type.slice(13));
+    expect(types).toEqual(['JOIN', ...Array(40).fill('TEXT'), 'JOIN', 'SYSTEM', 'TEXT']);
+  });
+
   test('a send is answered once it is in the log, with its place there', async () => {
     using reader = join('answers', 'ann');
     await expect.poll(() => reader.messages.length).toBe(1);

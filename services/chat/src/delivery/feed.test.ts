@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { complete, encodeBody } from '../log/codec.ts';
 import type { Announcement, ChatLog, Entry, Slice } from '../log/log.ts';
+import { framesOf } from '../messages/frames.ts';
 import { newRecord, Rooms } from '../rooms/rooms.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { Feed } from './feed.ts';
@@ -11,6 +12,15 @@ import type { Subscriber } from './subscriber.ts';
 
 const epoch = 'e1';
 const codec = messageCodec('chat.ChatMessage');
+
+const entryOf = (sequence: number): Entry => {
+  const id = `${sequence}`;
+  const body = encodeBody({ id, roomId: 'r', userId: 'u', username: 'u', content: id, type: 'TEXT' });
+  const bytes = complete(body, { epoch, sequence }, 0);
+  return { sequence, type: 'TEXT', id, senderId: 'u', timestampMs: 0, bytes };
+};
+/** Of no place in the log. */
+const closing = entryOf(0);
 
 /** A log in memory whose announcements go astray as they are told to. */
 class StrayLog {
@@ -30,17 +40,7 @@ class StrayLog {
   append(count: number, fate: 'told' | 'lost' | 'twice' | 'late'): void {
     const entries: Entry[] = [];
     for (let i = 0; i < count; i++) {
-      const sequence = this.entries.length + 1;
-      const body = encodeBody({
-        id: `${sequence}`,
-        roomId: 'r',
-        userId: 'u',
-        username: 'u',
-        content: `${sequence}`,
-        type: 'TEXT',
-      });
-      const bytes = complete(body, { epoch, sequence }, 0);
-      const entry: Entry = { sequence, type: 'TEXT', id: `${sequence}`, senderId: 'u', timestampMs: 0, bytes };
+      const entry = entryOf(this.entries.length + 1);
       this.entries.push(entry);
       entries.push(entry);
     }
@@ -118,7 +118,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('wait' as const) }),
 );
 
-test('whenever a subscriber comes, from wherever he resumes, he gets everything after it once and in order', async () => {
+test('whenever a subscriber comes, from wherever he resumes, he gets everything after it once, in order, and what closes it where it ended as he came', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const log = new StrayLog();
@@ -135,7 +135,7 @@ test('whenever a subscriber comes, from wherever he resumes, he gets everything 
         removed: () => undefined,
         gone: () => undefined,
       });
-      const readers: { reading: Reading; from: number }[] = [];
+      const readers: { reading: Reading; from: number; end: number }[] = [];
       for (const one of steps) {
         const who = 'who' in one ? readers[one.who]?.reading : undefined;
         if (one.do === 'append') log.append(one.count, one.fate);
@@ -146,17 +146,19 @@ test('whenever a subscriber comes, from wherever he resumes, he gets everything 
         else if (one.do === 'join') {
           const { sequence } = await feed.locate({ epoch, sequence: Math.max(0, log.entries.length - one.back) });
           const reading = new Reading();
-          readers.push({ reading, from: sequence });
-          feed.attach(reading, sequence);
+          readers.push({ reading, from: sequence, end: feed.head.sequence });
+          feed.attach(reading, sequence, false, framesOf('single', 'r', [closing]));
         }
       }
       log.settle();
       for (const { reading } of readers) reading.readOn();
       await feed.refresh();
       const last = log.entries.length;
-      for (const { reading, from } of readers) {
-        await expect.poll(() => reading.sequences.length, { interval: 1 }).toBe(last - from);
-        expect(reading.sequences).toEqual(Array.from({ length: last - from }, (_, i) => from + 1 + i));
+      for (const { reading, from, end } of readers) {
+        await expect.poll(() => reading.sequences.length, { interval: 1 }).toBe(last - from + 1);
+        const history = Array.from({ length: end - from }, (_, i) => from + 1 + i);
+        const live = Array.from({ length: last - end }, (_, i) => end + 1 + i);
+        expect(reading.sequences).toEqual([...history, 0, ...live]);
       }
       await feed.close();
     }),

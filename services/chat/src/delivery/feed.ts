@@ -149,10 +149,14 @@ export class Feed implements Followed, Flushed {
     }
   }
 
-  /** From now on the subscriber gets what comes after the sequence. @param lost he knows that something before it is lost */
-  attach(subscriber: Subscriber, sequence: number, lost = false): Place {
+  /**
+   * From now on the subscriber gets what comes after the sequence.
+   * @param lost he knows that something before it is lost
+   * @param closing written where what is there by now ends
+   */
+  attach(subscriber: Subscriber, sequence: number, lost = false, closing?: Buffer): Place {
     if (this.#closed) throw unavailable('the room is being closed: connect again', 0);
-    return this.#readers.attach(subscriber, sequence, lost);
+    return this.#readers.attach(subscriber, sequence, lost, closing);
   }
 
   detach(place: Place): void {

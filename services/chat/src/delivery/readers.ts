@@ -50,13 +50,14 @@ export class Readers {
     return [...this.#places].map(({ subscriber }) => subscriber);
   }
 
-  /** From now on the subscriber gets what comes after the sequence. @param lost he knows that something before it is lost */
-  attach(subscriber: Subscriber, sequence: number, lost: boolean): Place {
+  /** See Feed.attach. */
+  attach(subscriber: Subscriber, sequence: number, lost: boolean, closing: Buffer | undefined): Place {
     const { epoch, last } = this.#room.timeline;
     const place: Place = {
       subscriber,
       epoch,
       sequence,
+      closing: closing && { after: last, framed: closing },
       knowsLost: lost && sequence < last,
       catchingUp: false,
       wasLive: false,
@@ -64,7 +65,10 @@ export class Readers {
     };
     this.#places.add(place);
     if (sequence < last) this.#catchUp(place);
-    else place.wasLive = true;
+    else {
+      this.#advance(place, [], sequence);
+      place.wasLive = true;
+    }
     return place;
   }
 
@@ -123,7 +127,8 @@ export class Readers {
       }
       place.epoch = head.epoch;
       place.knowsLost = after < last;
-      place.sequence = after;
+      if (place.closing) place.closing.after = last;
+      this.#advance(place, [], after);
       place.wasLive = false;
       if (after < last) this.#catchUp(place);
     }
@@ -146,8 +151,7 @@ export class Readers {
       const timeline = this.#room.timeline;
       if (!timeline.covers(place.sequence)) return false;
       const entries = timeline.after(place.sequence, chunkBytes);
-      this.#deliver(place, entries);
-      place.sequence = entries.at(-1)?.sequence ?? timeline.last;
+      this.#advance(place, entries, entries.at(-1)?.sequence ?? timeline.last);
       if (place.sequence < timeline.last) continue;
       place.catchingUp = false;
       place.knowsLost = false;
@@ -181,8 +185,8 @@ export class Readers {
         place.knowsLost = false;
         // Not beyond what the feed has: from there on everybody gets the same.
         const entries = slice.entries.filter((entry) => entry.sequence <= this.#room.timeline.last);
-        this.#deliver(place, entries);
-        place.sequence = entries.at(-1)?.sequence ?? Math.max(place.sequence, this.#room.timeline.floor);
+        const { floor } = this.#room.timeline;
+        this.#advance(place, entries, entries.at(-1)?.sequence ?? Math.max(place.sequence, floor));
       }
     }
   }
@@ -198,6 +202,20 @@ export class Readers {
         retryAfterMs: 0,
       }),
     );
+  }
+
+  /** Brings one who catches up to a sequence. */
+  #advance(place: Place, entries: readonly Entry[], to: number): void {
+    const { closing } = place;
+    let rest = entries;
+    if (closing && to >= closing.after) {
+      place.closing = undefined;
+      rest = entries.filter(({ sequence }) => sequence > closing.after);
+      this.#deliver(place, entries.slice(0, entries.length - rest.length));
+      place.subscriber.outlet.write(closing.framed);
+    }
+    this.#deliver(place, rest);
+    place.sequence = to;
   }
 
   #deliver(place: Place, entries: readonly Entry[]): void {

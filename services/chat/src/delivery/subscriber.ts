@@ -43,6 +43,8 @@ export interface Place {
   epoch: string;
   /** The sequence up to which everything was written to him. */
   sequence: number;
+  /** What he is written between the history, up to the end of the log as he came, and what came since. */
+  closing: { after: number; framed: Buffer } | undefined;
   /** He was told of the history that is lost, and is yet to read the beginning of what is kept. */
   knowsLost: boolean;
   /** Catches up by himself, and joins the others at the end. */

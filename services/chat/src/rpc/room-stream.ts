@@ -50,8 +50,7 @@ export class RoomStream implements Subscriber, OpenStream {
 
   /** Everything from the start on, until it ends. @throws AppError always: how it ended, with the cursor in its trailer. */
   async run({ sequence, lost }: Start, signal: AbortSignal, afterHistory: Buffer | undefined): Promise<never> {
-    this.#place = this.#feed.attach(this, sequence, lost !== undefined);
-    if (afterHistory) this.outlet.write(afterHistory);
+    this.#place = this.#feed.attach(this, sequence, lost !== undefined, afterHistory);
     this.recordChanged(this.#feed.record);
     const abort = () => this.end(signal.reason as AppError);
     if (signal.aborted) abort();
