@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, connect, constants } from 'node:http2';
 import { setImmediate as turn } from 'node:timers/promises';
+import { frame, messageCodec, unframe } from '@parley/kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pgliteStore, type Store } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
@@ -30,10 +31,13 @@ function raw(): ClientHttp2Session {
   return session;
 }
 
-const request = (session: ClientHttp2Session) => {
-  const headers = { ':method': 'POST', ':path': '/chat.ChatService/Subscribe', 'content-type': 'application/grpc' };
+const request = (session: ClientHttp2Session, method = 'Subscribe') => {
+  const headers = { ':method': 'POST', ':path': `/chat.ChatService/${method}`, 'content-type': 'application/grpc' };
   return session.request({ ...headers, te: 'trailers' }).on('error', () => undefined);
 };
+
+/** There and back again on the connection. */
+const echo = (session: ClientHttp2Session) => new Promise<void>((resolve) => session.ping(() => resolve()));
 
 test('a flood of sends is refused with when to try again, and others are heard', async () => {
   const sends = await Promise.allSettled(Array.from({ length: 100 }, () => say('flooder')));
@@ -54,6 +58,45 @@ test('a flood of sends on one stream is refused by their refs, and the stream go
     expect(Number(error.retry_after_ms)).toBeGreaterThan(0);
   }
   await expect.poll(async () => (await flooder.ask(frame)).sent?.success).toBe(true);
+});
+
+test('who asks and does not read his answers is asked no more of, and has them all once he reads', async () => {
+  const session = raw();
+  await new Promise((connected) => session.once('connect', connected));
+  const stream = request(session, 'Connect');
+  const hello = frame(messageCodec('chat.ClientFrame').encode({ ref: 'x'.repeat(128), hello: { token: '' } }));
+  const hellos = Buffer.concat(Array.from({ length: 100 }, () => hello));
+  let [asked, taken] = [0, 0];
+  for (let echoes = 0; echoes < 100 && taken < 20_000; echoes++) {
+    if (taken === asked) {
+      echoes = 0;
+      asked += 100;
+      stream.write(hellos, () => {
+        taken += 100;
+      });
+    }
+    await echo(session);
+  }
+  expect(taken).toBeLessThan(20_000);
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await expect.poll(() => [...unframe(Buffer.concat(chunks))].length).toBe(asked);
+  session.destroy();
+});
+
+test('a ref that is too long is refused and not sent back', async () => {
+  using ann = new Talker(pod.chat.connect());
+  ann.tell({ ref: 'x'.repeat(100_000), hello: { token: '' } });
+  ann.tell({ ref: 'x'.repeat(129), send: { ...guest('wordy'), content: 'x' } });
+  const { ref } = await ann.ask({ hello: { token: '' } });
+  expect(ann.frames).toMatchObject([
+    {
+      ref: '',
+      error: { code: 'INVALID_ARGUMENT', message: 'ref is 100000 characters; at most 128 are allowed' },
+    },
+    { ref: '', error: { message: 'ref is 129 characters; at most 128 are allowed' } },
+    { ref, welcome: {} },
+  ]);
 });
 
 test('a flood of joins is refused with when to try again, and others come in', async () => {

@@ -35,6 +35,9 @@ import { StreamOutlet } from './stream-outlet.ts';
 
 /** Sends and requests of one stream that are not answered yet: above this it is not read on. */
 const mostUnderWay = 2000;
+/** What an answer takes at most, nearly: all that is under way is to fit in what may wait for its caller. */
+const answerBytes = 512;
+const mostRefCharacters = 128;
 const mostRooms = 10_000;
 const typingPerSecond = 5;
 
@@ -62,6 +65,7 @@ export class Connection implements OpenStream {
   caller: Caller;
   readonly #rooms = new Map<string, ConnectedRoom>();
   readonly #typing = new RateLimit('typing notices', typingPerSecond, typingPerSecond);
+  readonly #mostUnderWay: number;
   readonly #ended: Promise<never>;
   #end!: (error: AppError) => void;
   #over = false;
@@ -74,6 +78,7 @@ export class Connection implements OpenStream {
     this.caller = context.caller;
     const { queueBytes, serviceQueueBytes } = parts.settings;
     this.outlet = new StreamOutlet(out.framed, this.vouches ? serviceQueueBytes : queueBytes);
+    this.#mostUnderWay = Math.min(mostUnderWay, this.outlet.mostBytes / answerBytes);
     this.#ended = new Promise((_, reject) => {
       this.#end = reject;
     });
@@ -133,11 +138,30 @@ export class Connection implements OpenStream {
   }
 
   answer(frame: ServerFrame): void {
-    if (!this.#over) this.outlet.gather(serverFrame(frame));
+    this.#answer(serverFrame(frame));
+  }
+
+  #answer(framed: Buffer): void {
+    if (this.#over) return;
+    const { outlet } = this;
+    outlet.gather(framed);
+    if (outlet.pendingBytes > outlet.mostBytes) {
+      this.end(
+        new AppError('RESOURCE_EXHAUSTED', 'this stream is not read as fast as it is answered: open another', {
+          reason: 'TOO_SLOW',
+          retryAfterMs: 0,
+        }),
+      );
+    }
   }
 
   #said(frame: ClientFrame__Output): undefined | Promise<void> {
     const { ref, kind } = frame;
+    if (ref.length > mostRefCharacters) {
+      // Not sent back: small questions are to have small answers.
+      this.#refuse('', invalid('ref', `is ${ref.length} characters; at most ${mostRefCharacters} are allowed`));
+      return this.#wait();
+    }
     if (kind === 'send') return this.#send(ref, frame.send as SentMessage, frame.traceparent ?? '');
     this.#begin();
     this.#request(frame)
@@ -229,13 +253,15 @@ export class Connection implements OpenStream {
         return this.#wait();
       }
       // What he says next waits, so that it is not in the log before this.
-      return prepared.then(
-        (known) => this.#post(ref, message.room_id, known, traceparent),
-        (error: unknown) => this.notSent(ref, error),
-      );
+      return prepared
+        .then(
+          (known) => this.#post(ref, message.room_id, known, traceparent),
+          (error: unknown) => this.notSent(ref, error),
+        )
+        .then(() => this.#wait());
     } catch (error) {
       this.notSent(ref, error);
-      return undefined;
+      return this.#wait();
     }
   }
 
@@ -254,7 +280,7 @@ export class Connection implements OpenStream {
 
   /** A send is in the log: its answer. */
   sent(ref: string, outcome: Sent): void {
-    if (!this.#over) this.outlet.gather(sentFrame(ref, outcome));
+    if (!this.#over) this.#answer(sentFrame(ref, outcome));
     this.#done();
   }
 
@@ -277,15 +303,20 @@ export class Connection implements OpenStream {
 
   #done(): void {
     this.#underWay--;
-    if (this.#roomy && (this.#underWay === 0 || (this.#underWay <= mostUnderWay / 2 && !this.#over))) {
+    if (this.#roomy && (this.#underWay === 0 || (this.#underWay <= this.#mostUnderWay / 2 && !this.#over))) {
       const roomy = this.#roomy;
       this.#roomy = undefined;
       roomy();
     }
   }
 
+  /** Holds reading back while too much is to be answered, and while he does not read the answers that he has. */
   #wait(): undefined | Promise<void> {
-    if (this.#underWay < mostUnderWay) return undefined;
+    const { outlet } = this;
+    if (outlet.pendingBytes > outlet.holdBytes && !this.#over) {
+      return new Promise<void>((resolve) => outlet.whenDrained(resolve)).then(() => this.#wait());
+    }
+    if (this.#underWay < this.#mostUnderWay) return undefined;
     return new Promise((resolve) => {
       this.#roomy = resolve;
     });

@@ -151,6 +151,8 @@ export class ConnectedRoom implements Subscriber {
 
   typing(userId: string, username: string): void {
     if (!this.#connection.vouches && this.#members.has(userId)) return;
+    // By the time a slow reader hears of it, it is not so any more.
+    if (this.outlet.pendingBytes > this.outlet.holdBytes) return;
     this.#tell({ typing: { room_id: this.roomId, user_id: userId, username } });
   }
 
