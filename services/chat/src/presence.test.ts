@@ -1,3 +1,4 @@
+import { unavailable } from '@parley/kit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Store, widestStores } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
@@ -53,6 +54,95 @@ describe.each(widestStores)('on $store', ({ open }) => {
     await isOpen(second);
     second.cancel();
     await expect.poll(() => watcher.notices, patience).toEqual(['JOIN watcher', 'JOIN ann', 'LEAVE ann']);
+  });
+
+  test('one who comes and goes all the time keeps nobody else from leaving', async () => {
+    using watcher = subscribe(one, 'restless', 'watcher');
+    await isOpen(watcher);
+    const comeAndGo = async (name: string) => {
+      const reader = subscribe(one, 'restless', name);
+      await isOpen(reader);
+      reader.cancel();
+      await reader.ended;
+    };
+    await comeAndGo('ben');
+    await comeAndGo('ann');
+    await expect
+      .poll(async () => {
+        await comeAndGo('ben');
+        return watcher.notices;
+      }, patience)
+      .toContain('LEAVE ann');
+  });
+
+  test('who left, came back and left is not sent away when he comes once more', async () => {
+    using watcher = subscribe(one, 'twice', 'watcher');
+    await isOpen(watcher);
+    for (let times = 0; times < 3; times++) {
+      const ann = subscribe(one, 'twice', 'ann');
+      await isOpen(ann);
+      ann.cancel();
+      await ann.ended;
+    }
+    await expect.poll(() => watcher.notices, patience).toContain('LEAVE ann');
+    using ann = subscribe(one, 'twice', 'ann');
+    await isOpen(ann);
+    // By the time that another one is gone, whatever was due for her has been done.
+    const ben = subscribe(one, 'twice', 'ben');
+    await isOpen(ben);
+    ben.cancel();
+    await expect.poll(() => watcher.notices, patience).toContain('LEAVE ben');
+    expect(watcher.notices.filter((notice) => notice.endsWith('ann'))).toEqual(['JOIN ann', 'LEAVE ann', 'JOIN ann']);
+    expect((await two.chat.getRoomInfo({ room_id: 'twice' })).user_ids).toEqual(['ann', 'watcher']);
+  });
+
+  test('a moderator whom another sends away, and who comes back at once, stays', async () => {
+    const spec = { display_name: 'Peers', moderator_ids: ['1', '2'] };
+    await one.admin.applyRoom({ room_id: 'peers', spec }, { token: rig.service() });
+    using watcher = subscribe(one, 'peers', 'watcher');
+    const token = rig.token('1', 'alice');
+    using first = subscribe(one, 'peers', '', '', { token });
+    await Promise.all([isOpen(watcher), isOpen(first)]);
+    await one.chat.removeMember({ room_id: 'peers', user_id: '1' }, { token: rig.token('2', 'bob') });
+    expect(await first.ended).toMatchObject({ code: 'PERMISSION_DENIED' });
+    await expect.poll(() => watcher.notices).toContain('LEAVE 1');
+    using second = subscribe(one, 'peers', '', '', { token });
+    const ben = subscribe(one, 'peers', 'ben');
+    await Promise.all([isOpen(second), isOpen(ben)]);
+    ben.cancel();
+    await expect.poll(() => watcher.notices, patience).toContain('LEAVE ben');
+    expect((await two.chat.getRoomInfo({ room_id: 'peers' })).user_ids).toEqual(['1', 'watcher']);
+  });
+
+  test('who was refused because an answer was lost is not left behind in the room', async () => {
+    const log = await store.log();
+    const enter = log.enter.bind(log);
+    log.enter = async (...entering) => {
+      await enter(...entering);
+      log.enter = enter;
+      throw unavailable('the answer was lost: try again', 0);
+    };
+    const cut = await rig.pod(log, 'cut');
+    using watcher = subscribe(one, 'lost-answer', 'watcher');
+    await isOpen(watcher);
+    expect(await subscribe(cut, 'lost-answer', 'ann').ended).toMatchObject({ code: 'UNAVAILABLE' });
+    await expect.poll(() => watcher.notices, patience).toEqual(['JOIN watcher', 'JOIN ann', 'LEAVE ann']);
+    // And who tries again is in it.
+    using again = subscribe(cut, 'lost-answer', 'ann');
+    await isOpen(again);
+    expect((await two.chat.getRoomInfo({ room_id: 'lost-answer' })).user_ids).toEqual(['ann', 'watcher']);
+  });
+
+  test('who comes again into a room that was deleted and made anew is a member of the new one', async () => {
+    const as = { token: rig.service() };
+    const ann = subscribe(one, 'made-anew', 'ann');
+    await isOpen(ann);
+    await one.admin.deleteRoom({ room_id: 'made-anew' }, as);
+    expect(await ann.ended).toMatchObject({ code: 'NOT_FOUND' });
+    await one.admin.applyRoom({ room_id: 'made-anew', spec: { display_name: 'Anew' } }, as);
+    using again = subscribe(one, 'made-anew', 'ann');
+    await expect.poll(() => again.notices).toEqual(['JOIN ann']);
+    expect((await two.chat.getRoomInfo({ room_id: 'made-anew' })).user_ids).toEqual(['ann']);
   });
 
   test('who only looks is not there', async () => {

@@ -68,6 +68,7 @@ export async function createChatService(settings: ChatServiceParts): Promise<Ser
     removed: (roomId, userId) => presences.expel(roomId, userId),
     gone: (roomId) => {
       seen.forget(roomId);
+      presences.gone(roomId);
       feeds.forget(roomId);
     },
   });

@@ -18,7 +18,8 @@ interface Presence {
   streams: number;
   /** Entering or leaving, one after the other. */
   work: Promise<unknown> | undefined;
-  entered: boolean;
+  /** Whether the log has him in the room through this pod; `unsure` where its answer was lost, or the log is another one. */
+  entered: 'no' | 'unsure' | 'yes';
   leaveAtMs: number;
 }
 
@@ -34,8 +35,8 @@ export interface PresenceParts {
 export class Presences implements AsyncDisposable {
   readonly #parts: PresenceParts;
   readonly #rooms = new Map<string, Map<string, Presence>>();
-  /** Those without a stream, in the order in which they are to leave. */
-  #leaving: Presence[] = [];
+  /** Those without a stream, who are to leave. */
+  readonly #leaving = new Set<Presence>();
   readonly #work: AsyncDisposable[];
   #final = false;
 
@@ -60,9 +61,10 @@ export class Presences implements AsyncDisposable {
   async enter(roomId: string, member: Member, capacity: number | undefined): Promise<Position | undefined> {
     const presence = this.#of(roomId, member);
     presence.streams++;
+    this.#leaving.delete(presence);
     try {
       while (presence.work) await presence.work.catch(() => undefined);
-      if (presence.entered) return undefined;
+      if (presence.entered === 'yes') return undefined;
       const entering = this.#enter(presence, capacity);
       presence.work = entering;
       try {
@@ -80,28 +82,28 @@ export class Presences implements AsyncDisposable {
   leave(roomId: string, userId: string): void {
     const presence = this.#rooms.get(roomId)?.get(userId);
     if (presence === undefined || presence.streams === 0 || --presence.streams > 0) return;
-    if (!presence.entered && presence.work === undefined) {
-      this.#forget(presence);
-      return;
-    }
-    presence.leaveAtMs = performance.now() + goneAfterMs;
-    this.#leaving.push(presence);
+    if (presence.entered === 'no' && presence.work === undefined) this.#forget(presence);
+    else this.#leaveIn(goneAfterMs, presence);
   }
 
   /** He was sent away: gone at once, not after a while. */
   expel(roomId: string, userId: string): void {
     const presence = this.#rooms.get(roomId)?.get(userId);
-    if (presence?.entered) void this.#leave(presence);
+    if (presence && presence.entered !== 'no' && presence.work === undefined) void this.#leave(presence);
+  }
+
+  /** The room is gone, and who was in it with it: one of that name is another room. */
+  gone(roomId: string): void {
+    for (const presence of this.#rooms.get(roomId)?.values() ?? []) this.#doubt(presence);
   }
 
   /** The room's log is another one, which knows nobody: those who are here enter it. */
   async reenter(roomId: string): Promise<void> {
     for (const presence of this.#rooms.get(roomId)?.values() ?? []) {
+      this.#doubt(presence);
       if (presence.streams === 0 || presence.work) continue;
-      presence.entered = false;
       presence.work = this.#enter(presence, undefined).catch((err: unknown) => {
         this.#parts.logger.warn({ room: roomId, err: String(err) }, 'presence.not_entered');
-        presence.entered = true;
       });
       await presence.work;
       presence.work = undefined;
@@ -121,27 +123,42 @@ export class Presences implements AsyncDisposable {
   async #enter(presence: Presence, capacity: number | undefined): Promise<Position | undefined> {
     const { roomId, member } = presence;
     const { log, seen } = this.#parts;
-    const notice = joinNotice(roomId, member);
-    const { joined, outcome, full } = await log.enter(roomId, member, notice, capacity, seen(roomId));
+    const entering = log.enter(roomId, member, joinNotice(roomId, member), capacity, seen(roomId));
+    const { joined, outcome, full } = await entering.catch((error: unknown) => {
+      // What failed may have been done: he is in the room until he has left it.
+      presence.entered = error instanceof AppError && error.code === 'NOT_FOUND' ? 'no' : 'unsure';
+      throw error;
+    });
     if (full) {
+      presence.entered = 'no';
       throw new AppError('RESOURCE_EXHAUSTED', `room ${roomId} is full: it has ${capacity} members`, {
         reason: 'ROOM_FULL',
         retryAfterMs: 10_000,
       });
     }
-    presence.entered = true;
+    presence.entered = 'yes';
     return joined && outcome && outcome.kind !== 'refused' ? outcome.position : undefined;
   }
 
+  /** He comes again as if he had not been here; he leaves as if he had. */
+  #doubt(presence: Presence): void {
+    presence.entered = 'unsure';
+    // What is under way may have been done before.
+    const { work } = presence;
+    void work
+      ?.catch(() => undefined)
+      .then(() => {
+        if (presence.entered === 'yes') presence.entered = 'unsure';
+      });
+  }
+
   #tidy(): void {
+    if (this.#final) return;
     const now = performance.now();
-    let due = 0;
-    while (due < this.#leaving.length && this.#leaving[due]!.leaveAtMs <= now) due++;
-    if (due === 0 || this.#final) return;
-    for (const presence of this.#leaving.splice(0, due)) {
-      if (presence.streams === 0 && presence.leaveAtMs <= now && presence.work === undefined)
-        void this.#leave(presence);
-      else if (presence.streams === 0 && presence.work) this.#leaveLater(presence);
+    for (const presence of this.#leaving) {
+      if (presence.leaveAtMs > now || presence.work) continue;
+      this.#leaving.delete(presence);
+      void this.#leave(presence);
     }
   }
 
@@ -152,19 +169,20 @@ export class Presences implements AsyncDisposable {
     presence.work = leaving;
     try {
       await leaving;
-      presence.entered = false;
+      presence.entered = 'no';
       if (presence.streams === 0) this.#forget(presence);
     } catch (err) {
       this.#parts.logger.debug({ room: roomId, err: String(err) }, 'presence.not_left');
-      if (presence.streams === 0) this.#leaveLater(presence);
+      presence.entered = 'unsure';
+      if (presence.streams === 0) this.#leaveIn(retryMs, presence);
     } finally {
       presence.work = undefined;
     }
   }
 
-  #leaveLater(presence: Presence): void {
-    presence.leaveAtMs = performance.now() + retryMs;
-    this.#leaving.push(presence);
+  #leaveIn(ms: number, presence: Presence): void {
+    presence.leaveAtMs = performance.now() + ms;
+    this.#leaving.add(presence);
   }
 
   #of(roomId: string, member: Member): Presence {
@@ -175,15 +193,18 @@ export class Presences implements AsyncDisposable {
     }
     let presence = room.get(member.userId);
     if (presence === undefined) {
-      presence = { roomId, member, streams: 0, work: undefined, entered: false, leaveAtMs: 0 };
+      presence = { roomId, member, streams: 0, work: undefined, entered: 'no', leaveAtMs: 0 };
       room.set(member.userId, presence);
     }
     return presence;
   }
 
-  #forget({ roomId, member }: Presence): void {
+  #forget(presence: Presence): void {
+    this.#leaving.delete(presence);
+    const { roomId, member } = presence;
     const room = this.#rooms.get(roomId);
-    room?.delete(member.userId);
-    if (room?.size === 0) this.#rooms.delete(roomId);
+    if (room?.get(member.userId) !== presence) return;
+    room.delete(member.userId);
+    if (room.size === 0) this.#rooms.delete(roomId);
   }
 }
