@@ -181,6 +181,24 @@ describe.each(stores)('on $store', ({ open }) => {
     expect(numbers).toEqual(Array.from({ length: 300 }, (_, at) => at));
   });
 
+  test('a moderator blanks a message of an archived room, and whoever reads it hears of that', async () => {
+    await apply('archived', { moderator_ids: ['1'] });
+    using reader = subscribe(two, 'archived', 'ann');
+    await isOpen(reader);
+    const { message_id } = await one.chat.sendMessage({ ...guest('archived', 'ben'), content: 'rude' });
+    await expect.poll(() => reader.texts).toEqual(['rude']);
+    await apply('archived', { moderator_ids: ['1'], archived: true });
+    await one.chat.removeMessage({ room_id: 'archived', message_id }, alice());
+    await expect
+      .poll(() => reader.messages.at(-1))
+      .toMatchObject({ type: 'MESSAGE_TYPE_REMOVED', target_id: message_id });
+    using later = subscribe(two, 'archived', 'cem');
+    await expect.poll(() => later.messages.find(({ id }) => id === message_id)).toMatchObject({ content: '' });
+    const notice = reader.messages.find(({ type }) => type === 'MESSAGE_TYPE_JOIN')!;
+    const refused = one.chat.removeMessage({ room_id: 'archived', message_id: notice.id }, alice());
+    expect(await failureOf(refused)).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   test('a muted member reads and does not send, until the mute ends', async () => {
     await apply('muting', { moderator_ids: ['1'] });
     const say = () => two.chat.sendMessage({ room_id: 'muting', content: 'x' }, bob());

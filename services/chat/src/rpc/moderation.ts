@@ -1,5 +1,6 @@
 /** What moderators do: blank a message, mute a member, send one away. */
 import { type Caller, invalid, notFound } from '@parley/kit';
+import { isText } from '../log/codec.ts';
 import { removedNotice } from '../messages/draft.ts';
 import { self, signedIn } from '../people/identify.ts';
 import { whyNotModerate } from '../rooms/access.ts';
@@ -22,11 +23,11 @@ export async function removeMessage(
   const record = await parts.rooms.get(room_id);
   const denied = whyNotModerate(record, actor);
   if (denied) throw denied;
-  // Blanked before it is said: whoever reads the log after the notice never sees the text.
   const entry = await parts.log.find(room_id, message_id);
-  if (entry === undefined || !(await parts.log.blank(room_id, message_id))) throw notFound(`message ${message_id}`);
-  if (entry.type !== 'TEXT' && entry.type !== 'SYSTEM')
-    throw invalid('message_id', 'is a notice; texts can be removed');
+  if (entry === undefined) throw notFound(`message ${message_id}`);
+  if (!isText(entry.type)) throw invalid('message_id', 'is a notice; texts can be removed');
+  // Blanked before it is said: whoever reads the log after the notice never sees the text.
+  if (!(await parts.log.blank(room_id, message_id))) throw notFound(`message ${message_id}`);
   const draft = removedNotice(room_id, actor, message_id);
   draft.idempotency = { key: `remove ${message_id}`.slice(0, 128), contentHash: 'removed' };
   await parts.outbox.sendOne(room_id, { ...actor, standing: 'privileged' }, draft);
