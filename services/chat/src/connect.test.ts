@@ -113,6 +113,11 @@ describe.each(stores)('on $store', ({ open }) => {
     });
     const token = rig.token('1', 'alice');
     expect((await pod.chat.getRoomInfo({ room_id: 'marks' }, { token })).room).toMatchObject({ unread: '1' });
+    // Who is ahead of the log has read all of it, and nothing that is yet to be said.
+    await alice.ask({ read: { room_id: 'marks', cursor: `${sent!.epoch}-999999999999999` } });
+    expect((await pod.chat.getRoomInfo({ room_id: 'marks' }, { token })).room).toMatchObject({ unread: '0' });
+    await ben.ask({ send: { ...member('marks', 'ben'), content: 'later' } });
+    expect((await pod.chat.getRoomInfo({ room_id: 'marks' }, { token })).room).toMatchObject({ unread: '1' });
     expect(await ben.ask({ read: { room_id: 'marks', cursor: 'x-1' } })).toMatchObject({
       error: { code: 'UNAUTHENTICATED' },
     });

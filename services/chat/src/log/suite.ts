@@ -501,6 +501,10 @@ export function describeChatLog(name: string, open: () => Promise<Store>): void 
       expect((await unread())?.unread).toBe(0);
       await say(roomId, 20);
       expect((await unread())?.unread).toBe(6);
+      for (const sequence of [999_999_999_999_999, Number.MAX_SAFE_INTEGER]) {
+        await a.markRead('reader', roomId, { epoch, sequence });
+        expect(await unread()).toEqual({ position: { epoch, sequence }, unread: 0 });
+      }
     });
 
     test('a store that was emptied is another log', async ({ skip }) => {

@@ -2,7 +2,9 @@
 expire()
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'texts')
 if m[1] ~= ARGV[1] then return redis.call('XLEN', base .. 'texts') end
-local following = redis.call('XRANGE', base .. 'texts', (tonumber(ARGV[2]) + 1) .. '-0', '+', 'COUNT', 1)[1]
+-- Lua writes a large number as 1e+15, which is no place in a stream.
+local from = string.format('%.0f-0', tonumber(ARGV[2]) + 1)
+local following = redis.call('XRANGE', base .. 'texts', from, '+', 'COUNT', 1)[1]
 if not following then return 0 end
 local _, _, nth = header(following)
 return tonumber(m[2]) - nth + 1
