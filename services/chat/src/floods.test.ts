@@ -25,8 +25,8 @@ const guest = (name: string) => ({ room_id: 'general', user_id: name, username: 
 const say = (name: string) => pod.chat.sendMessage({ ...guest(name), content: 'x' });
 const isTooMuch = { code: 'RESOURCE_EXHAUSTED', details: { retryAfterMs: expect.any(Number) } };
 
-function raw(): ClientHttp2Session {
-  const session = connect(`http://127.0.0.1:${pod.port}`);
+function raw({ port } = pod): ClientHttp2Session {
+  const session = connect(`http://127.0.0.1:${port}`);
   session.on('error', () => undefined);
   return session;
 }
@@ -81,6 +81,21 @@ test('who asks and does not read his answers is asked no more of, and has them a
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   await expect.poll(() => [...unframe(Buffer.concat(chunks))].length).toBe(asked);
+  session.destroy();
+});
+
+test('who leaves more answers unread than may wait for him is cut off', async () => {
+  const small = await rig.pod(await store.log(), 'small', { env: { PARLEY_CHAT_QUEUE_BYTES: '65536' } });
+  const spec = { display_name: 'Wordy', welcome_message: 'x'.repeat(2000) };
+  const rooms = Array.from({ length: 120 }, (_, i) => `wordy-${i}`);
+  for (const room_id of rooms) await small.admin.applyRoom({ room_id, spec }, { token: rig.service() });
+  const session = raw(small);
+  const stream = request(session, 'Connect');
+  const { encode } = messageCodec('chat.ClientFrame');
+  const frames = rooms.map((room_id) => frame(encode({ subscribe: { ...guest(room_id), room_id } })));
+  stream.write(Buffer.concat(frames));
+  await new Promise((closed) => stream.once('close', closed));
+  expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
   session.destroy();
 });
 
