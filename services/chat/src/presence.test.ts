@@ -145,6 +145,24 @@ describe.each(widestStores)('on $store', ({ open }) => {
     expect((await two.chat.getRoomInfo({ room_id: 'made-anew' })).user_ids).toEqual(['ann']);
   });
 
+  test('who is in a room that was deleted and made anew before his pod has looked is a member of the new one', async () => {
+    const log = await store.log();
+    const busy = await rig.pod(log, 'busy');
+    using ann = subscribe(busy, 'replaced', 'ann');
+    await isOpen(ann);
+    const as = { token: rig.service() };
+    const made = Promise.withResolvers<void>();
+    const room = log.room.bind(log);
+    log.room = (roomId) => made.promise.then(() => room(roomId));
+    await one.admin.deleteRoom({ room_id: 'replaced', keep_history: true }, as);
+    await one.admin.applyRoom({ room_id: 'replaced', spec: { display_name: 'Anew' } }, as);
+    made.resolve();
+    const members = async () => (await two.chat.getRoomInfo({ room_id: 'replaced' })).user_ids;
+    await expect.poll(members).toEqual(['ann']);
+    await one.chat.sendMessage({ ...guest('replaced', 'ben'), content: 'on' });
+    await expect.poll(() => ann.texts).toEqual(['on']);
+  });
+
   test('who only looks is not there', async () => {
     using watcher = subscribe(one, 'looking', 'watcher');
     await isOpen(watcher);

@@ -24,7 +24,7 @@ export interface FeedParts {
   metrics: DeliveryMetrics;
   /** The highest position that was seen of a room. */
   seen(roomId: string, position: Position): void;
-  /** The room's log is another one now. */
+  /** The room's log is another one now, or the room is, which knows nobody. */
   restarted(roomId: string): void;
   /** A member was sent away. */
   removed(roomId: string, userId: string): void;
@@ -312,9 +312,12 @@ export class Feed implements Followed, Flushed {
   }
 
   #accept(record: RoomRecord): void {
-    if (record.version === this.#record.version && record.createdAtMs === this.#record.createdAtMs) return;
+    const before = this.#record;
+    if (record.version === before.version && record.createdAtMs === before.createdAtMs) return;
     this.#record = record;
     for (const subscriber of this.#readers.subscribers()) subscriber.recordChanged(record);
+    // Deleted and made anew before this pod has looked: a history that was kept goes on, its members do not.
+    if (record.createdAtMs !== before.createdAtMs) this.#parts.restarted(this.roomId);
   }
 
   #gone(): void {
