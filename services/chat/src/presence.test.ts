@@ -216,7 +216,8 @@ describe.each(widestStores)('on $store', ({ open }) => {
 
   test('a pod that drains ends every stream with UNAVAILABLE and its cursor, and another pod goes on from there', async () => {
     const leaving = await rig.pod(await store.log(), 'leaving');
-    const readers = Array.from({ length: 30 }, (_, i) => subscribe(leaving, 'draining', `r${i}`));
+    // Few enough that none is moved to the other pods, which have nobody, however long this takes.
+    const readers = Array.from({ length: 7 }, (_, i) => subscribe(leaving, 'draining', `r${i}`));
     for (const reader of readers) await isOpen(reader);
     await two.chat.sendMessage({ ...guest('draining', 'r0'), content: 'before' });
     for (const reader of readers) await expect.poll(() => reader.texts).toEqual(['before']);
