@@ -6,7 +6,7 @@ import { AppError, unavailable } from '@parley/kit';
 import type { Entry, Lost, Position, Slice } from '../log/log.ts';
 import { type Form, framesOf } from '../messages/frames.ts';
 import type { DeliveryMetrics } from './delivery-metrics.ts';
-import type { Place, Subscriber } from './subscriber.ts';
+import { type Place, type Subscriber, tooSlow } from './subscriber.ts';
 import type { Timeline } from './timeline.ts';
 
 /** The room as its pod follows it. */
@@ -196,12 +196,7 @@ export class Readers {
     const behind = this.#room.timeline.bytesAfter(place.sequence);
     if (behind + outlet.pendingBytes <= outlet.mostBytes) return;
     this.#metrics.slow();
-    place.subscriber.end(
-      new AppError('RESOURCE_EXHAUSTED', 'this stream is not read as fast as the room talks: resume from its cursor', {
-        reason: 'TOO_SLOW',
-        retryAfterMs: 0,
-      }),
-    );
+    place.subscriber.end(tooSlow('the room talks: resume from its cursor'));
   }
 
   /** Brings one who catches up to a sequence. */

@@ -2,7 +2,7 @@
  * Who reads a room's feed: at the end of it, or behind. His queue is his place in the feed, plus what was written for him
  * and has not left yet, so that a slow one costs no copies; beyond a bound he is sent away with his cursor.
  */
-import type { AppError } from '@parley/kit';
+import { AppError } from '@parley/kit';
 import type { Lost, Position } from '../log/log.ts';
 import type { Form } from '../messages/frames.ts';
 import type { RoomRecord } from '../rooms/record.ts';
@@ -53,3 +53,10 @@ export interface Place {
   wasLive: boolean;
   attached: boolean;
 }
+
+/** Ends the stream of who does not read what is written to him. @param why what it is that he does not keep up with, and what to do */
+export const tooSlow = (why: string): AppError =>
+  new AppError('RESOURCE_EXHAUSTED', `this stream is not read as fast as ${why}`, {
+    reason: 'TOO_SLOW',
+    retryAfterMs: 0,
+  });

@@ -17,6 +17,7 @@ import type { ServerFrame } from '@parley/proto/chat/ServerFrame';
 import type { SubscribeRequest__Output } from '@parley/proto/chat/SubscribeRequest';
 import type { Typing__Output } from '@parley/proto/chat/Typing';
 import type { Unsubscribe__Output } from '@parley/proto/chat/Unsubscribe';
+import { tooSlow } from '../delivery/subscriber.ts';
 import type { Draft } from '../log/log.ts';
 import { sentFrame } from '../messages/answer-frame.ts';
 import { readSendFrame, type SentMessage } from '../messages/client-frame.ts';
@@ -145,14 +146,7 @@ export class Connection implements OpenStream {
     if (this.#over) return;
     const { outlet } = this;
     outlet.gather(framed);
-    if (outlet.pendingBytes > outlet.mostBytes) {
-      this.end(
-        new AppError('RESOURCE_EXHAUSTED', 'this stream is not read as fast as it is answered: open another', {
-          reason: 'TOO_SLOW',
-          retryAfterMs: 0,
-        }),
-      );
-    }
+    if (outlet.pendingBytes > outlet.mostBytes) this.end(tooSlow('it is answered: open another'));
   }
 
   #said(frame: ClientFrame__Output): undefined | Promise<void> {

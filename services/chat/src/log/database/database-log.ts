@@ -73,8 +73,8 @@ export class DatabaseLog implements ChatLog {
   async #step(roomId: string, recordVersion: number, drafts: Draft[], seen?: Position): Promise<Appended> {
     const { control, bodies } = packDrafts(drafts);
     const answer = await this.#call<StepAnswer>(
-      sql`chat.append(${roomId}, ${recordVersion}, ${control}::jsonb, ${bodies}, ${seen?.epoch ?? null},
-        ${seen?.sequence ?? null}::bigint, ${newEpoch()}, ${this.#bus.notifies})`,
+      sql`chat.append(${roomId}, ${recordVersion}, ${control}::jsonb, ${bodies}, ${seenArgs(seen)},
+        ${this.#bus.notifies})`,
     );
     if (answer.k === 'no-room') return { kind: 'no-room' };
     if (answer.k === 'stale') return { kind: 'stale', record: JSON.parse(answer.record) };
@@ -258,7 +258,7 @@ export class DatabaseLog implements ChatLog {
     const { control, bodies } = packDrafts([notice]);
     const answer = await this.#call<Written | { k: 'no-room' } | { k: 'present' } | { k: 'full' }>(
       sql`chat.enter(${roomId}, ${pod}, ${userId}, ${username}, ${capacity ?? null}::integer, ${control}::jsonb,
-        ${bodies}, ${seen?.epoch ?? null}, ${seen?.sequence ?? null}::bigint, ${newEpoch()}, ${this.#bus.notifies})`,
+        ${bodies}, ${seenArgs(seen)}, ${this.#bus.notifies})`,
     );
     if (answer.k === 'no-room') throw noRoom(roomId);
     if (answer.k === 'present') return { joined: false };
@@ -277,8 +277,7 @@ export class DatabaseLog implements ChatLog {
     const { control, bodies } = packDrafts(notices);
     const answer = await this.#call<Written & { left: number[] }>(
       sql`chat.leave(${roomId}, ${pod}, array(select jsonb_array_elements_text(${JSON.stringify(userIds)}::jsonb)),
-        ${control}::jsonb, ${bodies}, ${seen?.epoch ?? null}, ${seen?.sequence ?? null}::bigint, ${newEpoch()},
-        ${this.#bus.notifies})`,
+        ${control}::jsonb, ${bodies}, ${seenArgs(seen)}, ${this.#bus.notifies})`,
     );
     const written = answer.left.map((place) => notices[place - 1] as Draft);
     if (answer.o.length > 0) this.#written(roomId, written, answer);
@@ -371,3 +370,7 @@ export class DatabaseLog implements ChatLog {
     await this.#bus[Symbol.asyncDispose]();
   }
 }
+
+/** For chat.write: what was seen of the room, and an epoch for a log that is behind it. */
+const seenArgs = (seen: Position | undefined) =>
+  sql`${seen?.epoch ?? null}, ${seen?.sequence ?? null}::bigint, ${newEpoch()}`;

@@ -162,16 +162,7 @@ export class RedisLog implements ChatLog {
       this.#connection,
       scripts.append,
       this.#isCluster ? keysOfStep(roomId, this.#writer, drafts) : this.#keys(roomId),
-      [
-        this.#publish,
-        recordVersion,
-        seen?.epoch ?? '',
-        seen?.sequence ?? 0,
-        nextEpoch,
-        this.#writer,
-        ++this.#steps,
-        packDrafts(drafts),
-      ],
+      [this.#publish, recordVersion, ...seenArgs(seen, nextEpoch), this.#writer, ++this.#steps, packDrafts(drafts)],
     ).catch((error: unknown) => {
       this.#epochUsed(nextEpoch);
       throw error;
@@ -395,7 +386,7 @@ export class RedisLog implements ChatLog {
       username,
       capacity,
       packDraft(notice),
-      ...seenArgs(seen),
+      ...seenArgs(seen, newEpoch()),
     ]);
     switch (answer[0].toString('latin1')) {
       case 'no-room':
@@ -428,7 +419,7 @@ export class RedisLog implements ChatLog {
     const [left, written] = await run<[number[], Written?]>(this.#connection, scripts.leave, this.#keys(roomId), [
       this.#publish,
       pod,
-      ...seenArgs(seen),
+      ...seenArgs(seen, newEpoch()),
       ...userIds.flatMap((userId, at) => [userId, packDraft(notices[at] as Draft)]),
     ]);
     if (written)
@@ -547,4 +538,4 @@ export class RedisLog implements ChatLog {
 }
 
 /** For store.lua's write: what was seen of the room, and an epoch for a log that is behind it. */
-const seenArgs = (seen: Position | undefined) => [seen?.epoch ?? '', seen?.sequence ?? 0, newEpoch()];
+const seenArgs = (seen: Position | undefined, epoch: string) => [seen?.epoch ?? '', seen?.sequence ?? 0, epoch];
