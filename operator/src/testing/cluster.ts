@@ -13,7 +13,7 @@ export interface Asked {
   user: { username: string };
   userAgent: string;
   requestURI: string;
-  objectRef?: { apiGroup?: string; namespace?: string; resource: string; subresource?: string };
+  objectRef?: { apiGroup?: string; namespace?: string; resource: string; subresource?: string; name?: string };
   responseStatus?: { code: number };
 }
 
