@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type ApiServer, lendApiServer } from '@parley/apiserver';
 import { silentLog } from '@parley/kit';
+import { sharedFixture } from '@parley/kit/testing/fixture';
 import { releaseFinalizers } from '@parley/operator/release';
 import { leaderRules, releaseRules, watchRules } from '@parley/operator/rules';
 import { ApiClient } from '@parley/operator/runtime/client';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { readable } from './golden.ts';
 import { chart, helm, parseYaml, podsOf, render, resources, template, valueSets } from './rendering.ts';
@@ -60,17 +61,22 @@ describe('what is rendered', () => {
 
 describe('a real API server', () => {
   let api: ApiServer;
-  beforeAll(async () => {
-    api = await lendApiServer();
-    const levels = {
-      'pod-security.kubernetes.io/enforce': 'restricted',
-      'pod-security.kubernetes.io/warn': 'restricted',
-    };
-    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'parley', labels: levels } };
-    await api.kubectl(['apply', '-f', '-'], [namespace, ...foreignDefinitions].map((r) => stringify(r)).join('---\n'));
-    await api.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
-  });
-  afterAll(() => api?.[Symbol.asyncDispose]());
+  sharedFixture(
+    async () => {
+      api = await lendApiServer();
+      const levels = {
+        'pod-security.kubernetes.io/enforce': 'restricted',
+        'pod-security.kubernetes.io/warn': 'restricted',
+      };
+      const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'parley', labels: levels } };
+      await api.kubectl(
+        ['apply', '-f', '-'],
+        [namespace, ...foreignDefinitions].map((r) => stringify(r)).join('---\n'),
+      );
+      await api.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+    },
+    async () => await api?.[Symbol.asyncDispose](),
+  );
 
   test.each(Object.keys(valueSets))('takes every manifest of %s, without a warning', async (name) => {
     const flags = ['--server-side', '--dry-run=server', '--validate=strict', '--warnings-as-errors'];

@@ -1,13 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { expect, test } from 'vitest';
 import { type ApiServer, lendApiServer, startApiServer } from './index.ts';
 
 let api: ApiServer;
-beforeAll(async () => {
-  api = await startApiServer({ users: { reader: ['people'] }, flags: ['--watch-cache=false'], audit: true });
-});
-afterAll(() => api?.[Symbol.asyncDispose]());
+sharedFixture(
+  async () => {
+    api = await startApiServer({ users: { reader: ['people'] }, flags: ['--watch-cache=false'], audit: true });
+  },
+  async () => await api?.[Symbol.asyncDispose](),
+);
 
 const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
 const configMaps = '/api/v1/namespaces/default/configmaps';

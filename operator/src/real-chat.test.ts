@@ -1,7 +1,8 @@
 import { pgliteStore } from '@parley/chat/testing/logs';
 import { Rig } from '@parley/chat/testing/rig';
 import { RpcChannel, type RpcClient, serviceTokens, silentLog } from '@parley/kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { expect, test } from 'vitest';
 import type { ChatRoom } from './api/index.ts';
 import { Operator } from './operator.ts';
 import { createMetrics, findCondition } from './runtime/index.ts';
@@ -12,48 +13,52 @@ import { until } from './testing/until.ts';
 const path = '/apis/parley.dev/v1alpha1/namespaces/default/chatrooms';
 
 let cluster: Cluster;
-const stack = new AsyncDisposableStack();
-const stop = new AbortController();
+let stack: AsyncDisposableStack;
+let stop: AbortController;
 let running: Promise<void>;
 let admin: RpcClient<'chat.RoomAdminService'>;
 let calls: { applied: number };
 
-beforeAll(async () => {
-  cluster = stack.use(await startCluster());
-  const store = stack.use(await pgliteStore());
-  const rig = stack.use(await Rig.start());
-  const pod = stack.use(await rig.pod(await store.log(), 'chat-0', { authMode: 'required', roomsMode: 'declared' }));
-  const token = serviceTokens(rig.keys, 'operator');
-  const channel = stack.use(new RpcChannel({ address: `127.0.0.1:${pod.port}`, token }));
-  // Users are looked up in the stand-in: who they are is the user service's own matter.
-  const directory = stack.use(await ChatServer.listen());
-  directory.users.set('alice', '1').set('bob', '2');
-  admin = channel.client('chat.RoomAdminService');
-  calls = { applied: 0 };
-  const counting: typeof admin = {
-    ...admin,
-    applyRoom(request, settings) {
-      calls.applied += 1;
-      return admin.applyRoom(request, settings);
-    },
-  };
-  const operator = new Operator({
-    client: cluster.client(),
-    admin: counting,
-    users: directory.channel.client('auth.AuthService'),
-    namespace: 'default',
-    watchNamespace: 'default',
-    identity: 'only',
-    log: silentLog,
-    metrics: createMetrics(),
-  });
-  running = operator.run(stop.signal);
-}, 120_000);
-afterAll(async () => {
-  stop.abort();
-  await running;
-  await stack.disposeAsync();
-});
+sharedFixture(
+  async () => {
+    stack = new AsyncDisposableStack();
+    stop = new AbortController();
+    cluster = stack.use(await startCluster());
+    const store = stack.use(await pgliteStore());
+    const rig = stack.use(await Rig.start());
+    const pod = stack.use(await rig.pod(await store.log(), 'chat-0', { authMode: 'required', roomsMode: 'declared' }));
+    const token = serviceTokens(rig.keys, 'operator');
+    const channel = stack.use(new RpcChannel({ address: `127.0.0.1:${pod.port}`, token }));
+    // Users are looked up in the stand-in: who they are is the user service's own matter.
+    const directory = stack.use(await ChatServer.listen());
+    directory.users.set('alice', '1').set('bob', '2');
+    admin = channel.client('chat.RoomAdminService');
+    calls = { applied: 0 };
+    const counting: typeof admin = {
+      ...admin,
+      applyRoom(request, settings) {
+        calls.applied += 1;
+        return admin.applyRoom(request, settings);
+      },
+    };
+    const operator = new Operator({
+      client: cluster.client(),
+      admin: counting,
+      users: directory.channel.client('auth.AuthService'),
+      namespace: 'default',
+      watchNamespace: 'default',
+      identity: 'only',
+      log: silentLog,
+      metrics: createMetrics(),
+    });
+    running = operator.run(stop.signal);
+  },
+  async () => {
+    stop.abort();
+    await running;
+    await stack.disposeAsync();
+  },
+);
 
 const get = async (name: string): Promise<ChatRoom> => (await cluster.api.request('GET', `${path}/${name}`)).body;
 const create = async (name: string, spec: object = {}) => {

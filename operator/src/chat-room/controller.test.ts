@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { silentLog, unavailable } from '@parley/kit';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { ChatRoom } from '../api/index.ts';
 import { LEASE_NAME, Operator, type OperatorOptions } from '../operator.ts';
 import { createMetrics, findCondition, type Metrics } from '../runtime/index.ts';
@@ -49,37 +50,21 @@ async function stopOperator(): Promise<void> {
   await running;
 }
 
-beforeAll(async () => {
-  cluster = await startCluster();
-  chat = await ChatServer.listen();
-  await startOperator();
-}, 90_000);
-afterAll(async () => {
-  await stopOperator();
-  await chat?.[Symbol.asyncDispose]();
-  await cluster?.[Symbol.asyncDispose]();
-});
+sharedFixture(
+  async () => {
+    cluster = await startCluster();
+    chat = await ChatServer.listen();
+    await startOperator();
+  },
+  async () => {
+    await stopOperator();
+    await chat?.[Symbol.asyncDispose]();
+    await cluster?.[Symbol.asyncDispose]();
+  },
+);
 beforeEach(() => {
-  chat.users.clear();
   chat.users.set('alice', '1').set('bob', '2');
 });
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') await startAfresh();
-});
-
-/** What a failed test leaves behind does not fail its second attempt, nor the tests after it. */
-async function startAfresh(): Promise<void> {
-  await stopOperator();
-  await cluster.api.request('DELETE', path);
-  await cluster.api.request('DELETE', '/apis/events.k8s.io/v1/namespaces/default/events');
-  await chat.stop();
-  chat.rooms.clear();
-  chat.failing.clear();
-  chat.beforeAnswer = undefined;
-  await chat.start();
-  await startOperator();
-  await until('no room is left', async () => (await cluster.api.request('GET', path)).body.items.length === 0);
-}
 
 const get = async (name: string): Promise<ChatRoom> => (await cluster.api.request('GET', `${path}/${name}`)).body;
 const create = async (name: string, spec: object = {}) => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Cluster, startCluster } from '../testing/cluster.ts';
 import { until } from '../testing/until.ts';
 import type { ApiClient } from './client.ts';
@@ -18,11 +19,13 @@ let stops: AbortController[];
 let runs: Promise<void>[];
 let children: ChildProcess[];
 
-beforeAll(async () => {
-  cluster = await startCluster();
-  client = cluster.client();
-}, 90_000);
-afterAll(() => cluster?.[Symbol.asyncDispose]());
+sharedFixture(
+  async () => {
+    cluster = await startCluster();
+    client = cluster.client();
+  },
+  async () => await cluster?.[Symbol.asyncDispose](),
+);
 beforeEach(() => {
   [stops, runs, children] = [[], [], []];
 });

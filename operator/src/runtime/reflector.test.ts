@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiServer } from '@parley/apiserver';
 import { startApiServer } from '@parley/apiserver';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../testing/until.ts';
 import { ApiClient } from './client.ts';
 import { silent } from './log.ts';
@@ -31,12 +32,14 @@ let metrics: Metrics;
 let stop: AbortController;
 let runs: Promise<void>[];
 
-beforeAll(async () => {
-  // Without the watch cache a compaction makes every older watch a 410.
-  api = await startApiServer({ flags: ['--watch-cache=false'] });
-  await api.request('DELETE', path);
-}, 90_000);
-afterAll(() => api?.[Symbol.asyncDispose]());
+sharedFixture(
+  async () => {
+    // Without the watch cache a compaction makes every older watch a 410.
+    api = await startApiServer({ flags: ['--watch-cache=false'] });
+    await api.request('DELETE', path);
+  },
+  async () => await api?.[Symbol.asyncDispose](),
+);
 
 beforeEach(() => {
   const config = new KubeConfig();

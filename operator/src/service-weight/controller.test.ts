@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { silentLog } from '@parley/kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { expect, test } from 'vitest';
 import type { ServiceWeight } from '../api/index.ts';
 import { Operator } from '../operator.ts';
-import { createMetrics } from '../runtime/index.ts';
+import { createMetrics, type Metrics } from '../runtime/index.ts';
 import { ChatServer } from '../testing/chat-server.ts';
 import { type Cluster, startCluster } from '../testing/cluster.ts';
 import { until } from '../testing/until.ts';
@@ -18,41 +19,46 @@ let chat: ChatServer;
 let prometheus: Server;
 /** What Prometheus says of a Service's error rate. */
 const rates = new Map<string, string>();
-const metrics = createMetrics();
-const stop = new AbortController();
+let metrics: Metrics;
+let stop: AbortController;
 let running: Promise<void>;
 
-beforeAll(async () => {
-  cluster = await startCluster();
-  chat = await ChatServer.listen();
-  prometheus = createServer((request, response) => {
-    const query = new URL(request.url!, 'http://prometheus').searchParams.get('query') ?? '';
-    const service = /pod=~"(.+?)-\.\*"/.exec(query)?.[1] ?? '';
-    const value = rates.get(service);
-    const result = value === undefined ? [] : [{ metric: {}, value: [0, value] }];
-    response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
-  }).listen(0, '127.0.0.1');
-  await once(prometheus, 'listening');
-  const operator = new Operator({
-    client: cluster.client({ metrics }),
-    admin: chat.channel.client('chat.RoomAdminService'),
-    users: chat.channel.client('auth.AuthService'),
-    namespace: 'default',
-    watchNamespace: 'default',
-    identity: 'only',
-    prometheus: { url: `http://127.0.0.1:${(prometheus.address() as AddressInfo).port}` },
-    log: silentLog,
-    metrics,
-  });
-  running = operator.run(stop.signal);
-}, 90_000);
-afterAll(async () => {
-  stop.abort();
-  await running;
-  prometheus?.close();
-  await chat?.[Symbol.asyncDispose]();
-  await cluster?.[Symbol.asyncDispose]();
-});
+sharedFixture(
+  async () => {
+    metrics = createMetrics();
+    stop = new AbortController();
+    rates.clear();
+    cluster = await startCluster();
+    chat = await ChatServer.listen();
+    prometheus = createServer((request, response) => {
+      const query = new URL(request.url!, 'http://prometheus').searchParams.get('query') ?? '';
+      const service = /pod=~"(.+?)-\.\*"/.exec(query)?.[1] ?? '';
+      const value = rates.get(service);
+      const result = value === undefined ? [] : [{ metric: {}, value: [0, value] }];
+      response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
+    }).listen(0, '127.0.0.1');
+    await once(prometheus, 'listening');
+    const operator = new Operator({
+      client: cluster.client({ metrics }),
+      admin: chat.channel.client('chat.RoomAdminService'),
+      users: chat.channel.client('auth.AuthService'),
+      namespace: 'default',
+      watchNamespace: 'default',
+      identity: 'only',
+      prometheus: { url: `http://127.0.0.1:${(prometheus.address() as AddressInfo).port}` },
+      log: silentLog,
+      metrics,
+    });
+    running = operator.run(stop.signal);
+  },
+  async () => {
+    stop.abort();
+    await running;
+    prometheus?.close();
+    await chat?.[Symbol.asyncDispose]();
+    await cluster?.[Symbol.asyncDispose]();
+  },
+);
 
 async function service(name: string, endpoints: number): Promise<void> {
   const ports = [{ name: 'grpc', port: 50051 }];

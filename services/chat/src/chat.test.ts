@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { describe, expect, test } from 'vitest';
 import { type Store, stores } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
 import { failureOf, type Pod, Rig } from './testing/rig.ts';
@@ -7,15 +8,17 @@ describe.each(stores)('on $store', ({ open }) => {
   let store: Store;
   let rig: Rig;
   let pod: Pod;
-  beforeAll(async () => {
-    store = await open();
-    rig = await Rig.start();
-    pod = await rig.pod(await store.log(), 'a');
-  });
-  afterAll(async () => {
-    await rig[Symbol.asyncDispose]();
-    await store[Symbol.asyncDispose]();
-  });
+  sharedFixture(
+    async () => {
+      store = await open();
+      rig = await Rig.start();
+      pod = await rig.pod(await store.log(), 'a');
+    },
+    async () => {
+      await rig[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  );
 
   const guest = (room_id: string, name: string) => ({ room_id, user_id: name, username: name });
   const join = (room: string, name: string, token?: string, after = '') =>

@@ -1,5 +1,6 @@
 import { RpcChannel } from '@parley/kit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { describe, expect, test } from 'vitest';
 import { type Store, stores } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
 import { type Pod, Rig } from './testing/rig.ts';
@@ -9,15 +10,17 @@ describe.each(stores)('on $store', ({ open }) => {
   let store: Store;
   let rig: Rig;
   let pod: Pod;
-  beforeAll(async () => {
-    store = await open();
-    rig = await Rig.start();
-    pod = await rig.pod(await store.log(), 'a');
-  });
-  afterAll(async () => {
-    await rig[Symbol.asyncDispose]();
-    await store[Symbol.asyncDispose]();
-  });
+  sharedFixture(
+    async () => {
+      store = await open();
+      rig = await Rig.start();
+      pod = await rig.pod(await store.log(), 'a');
+    },
+    async () => {
+      await rig[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  );
 
   const talker = (token?: string) => new Talker(pod.chat.connect({ token }));
   const member = (room_id: string, name: string) => ({ room_id, user_id: name, username: name });

@@ -1,7 +1,8 @@
 import { type ClientHttp2Session, connect, constants } from 'node:http2';
 import { setImmediate as turn } from 'node:timers/promises';
 import { frame, messageCodec, unframe } from '@parley/kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { expect, test } from 'vitest';
 import { pgliteStore, type Store } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
 import { type Pod, Rig } from './testing/rig.ts';
@@ -10,16 +11,18 @@ import { Talker } from './testing/talker.ts';
 let store: Store;
 let rig: Rig;
 let pod: Pod;
-beforeAll(async () => {
-  store = await pgliteStore();
-  rig = await Rig.start();
-  const env = { PARLEY_CHAT_SENDS_PER_SECOND: '20', PARLEY_CHAT_JOINS_PER_SECOND: '10' };
-  pod = await rig.pod(await store.log(), 'a', { env });
-});
-afterAll(async () => {
-  await rig?.[Symbol.asyncDispose]();
-  await store?.[Symbol.asyncDispose]();
-});
+sharedFixture(
+  async () => {
+    store = await pgliteStore();
+    rig = await Rig.start();
+    const env = { PARLEY_CHAT_SENDS_PER_SECOND: '20', PARLEY_CHAT_JOINS_PER_SECOND: '10' };
+    pod = await rig.pod(await store.log(), 'a', { env });
+  },
+  async () => {
+    await rig?.[Symbol.asyncDispose]();
+    await store?.[Symbol.asyncDispose]();
+  },
+);
 
 const guest = (name: string) => ({ room_id: 'general', user_id: name, username: name });
 const say = (name: string) => pod.chat.sendMessage({ ...guest(name), content: 'x' });

@@ -1,5 +1,6 @@
 import { unavailable } from '@parley/kit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { describe, expect, test } from 'vitest';
 import { type Store, widestStores } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
 import { type Pod, Rig } from './testing/rig.ts';
@@ -10,16 +11,18 @@ describe.each(widestStores)('on $store', ({ open }) => {
   let rig: Rig;
   let one: Pod;
   let two: Pod;
-  beforeAll(async () => {
-    store = await open();
-    rig = await Rig.start();
-    one = await rig.pod(await store.log(), 'one');
-    two = await rig.pod(await store.log(), 'two');
-  });
-  afterAll(async () => {
-    await rig[Symbol.asyncDispose]();
-    await store[Symbol.asyncDispose]();
-  });
+  sharedFixture(
+    async () => {
+      store = await open();
+      rig = await Rig.start();
+      one = await rig.pod(await store.log(), 'one');
+      two = await rig.pod(await store.log(), 'two');
+    },
+    async () => {
+      await rig[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  );
 
   const guest = (room_id: string, name: string) => ({ room_id, user_id: name, username: name });
   const subscribe = (pod: Pod, room: string, name: string, after = '', as = {}) =>

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { describe, expect, test } from 'vitest';
 import { textDraft } from './messages/draft.ts';
 import { type Store, stores } from './testing/logs.ts';
 import { Reader } from './testing/reader.ts';
@@ -10,17 +11,19 @@ describe.each(stores)('on $store', ({ open }) => {
   let one: Pod;
   let two: Pod;
   let declared: Pod;
-  beforeAll(async () => {
-    store = await open();
-    rig = await Rig.start();
-    one = await rig.pod(await store.log(), 'one');
-    two = await rig.pod(await store.log(), 'two');
-    declared = await rig.pod(await store.log(), 'declared', { roomsMode: 'declared', authMode: 'required' });
-  });
-  afterAll(async () => {
-    await rig[Symbol.asyncDispose]();
-    await store[Symbol.asyncDispose]();
-  });
+  sharedFixture(
+    async () => {
+      store = await open();
+      rig = await Rig.start();
+      one = await rig.pod(await store.log(), 'one');
+      two = await rig.pod(await store.log(), 'two');
+      declared = await rig.pod(await store.log(), 'declared', { roomsMode: 'declared', authMode: 'required' });
+    },
+    async () => {
+      await rig[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  );
 
   const service = () => ({ token: rig.service() });
   const alice = () => ({ token: rig.token('1', 'alice') });

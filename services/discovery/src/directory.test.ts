@@ -1,5 +1,6 @@
-import { type ApiServer, startApiServer } from '@parley/apiserver';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ApiServer, lendApiServer, startApiServer } from '@parley/apiserver';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { describe, expect, it } from 'vitest';
 import { Cluster, Counted, defineServiceWeight, kubeConfig, StallingProxy, show, until } from '../test/cluster.ts';
 import { Directory, type DirectoryOptions } from './directory.ts';
 import type { Resolution } from './endpoints.ts';
@@ -9,13 +10,16 @@ import { parseKubernetesTarget } from './target.ts';
 /** A real API server plays every row of EndpointSlices; `namespace` keeps the tests apart. */
 let api: ApiServer;
 const open: (() => void)[] = [];
-beforeAll(async () => {
-  api = await startApiServer({ users: { reader: ['readers'], nobody: [] }, flags: ['--watch-cache=false'] });
-});
-afterAll(async () => {
-  for (const close of open) close();
-  await api?.[Symbol.asyncDispose]();
-});
+sharedFixture(
+  async () => {
+    api = await startApiServer({ users: { reader: ['readers'], nobody: [] }, flags: ['--watch-cache=false'] });
+    await defineServiceWeight(api);
+  },
+  async () => {
+    for (const close of open.splice(0)) close();
+    await api?.[Symbol.asyncDispose]();
+  },
+);
 
 const brisk = { connectMs: 500, watchMs: 1_000, graceMs: 1_000, retryMinMs: 20, retryMaxMs: 200, absentMs: 100 };
 
@@ -67,16 +71,17 @@ async function space(): Promise<Cluster> {
   return Cluster.create(api, `space-${spaces++}`);
 }
 const follower = (cluster: Cluster, user = 'admin') =>
-  new Follower({ kubeConfig: () => kubeConfig(api, cluster.namespace, user) });
+  new Follower({ kubeConfig: () => kubeConfig(cluster.api, cluster.namespace, user) });
 
 describe('before ServiceWeights are defined', () => {
   it('shares calls evenly, and finds the weights once the definition is there', async () => {
-    const cluster = await space();
+    await using bare = await lendApiServer();
+    const cluster = await Cluster.create(bare, 'bare');
     await cluster.slice('chat-1', { service: 'chat', endpoints: ['10.0.0.1', '10.0.0.2'] });
     await cluster.slice('canary-1', { service: 'chat-canary', endpoints: ['10.0.0.2'] });
     await using chat = await following(cluster, 'chat');
     await chat.shows('chat*1 10.0.0.1 10.0.0.2');
-    await defineServiceWeight(api);
+    await defineServiceWeight(bare);
     await cluster.weight('chat', {
       backends: [
         { service: 'chat', weight: 90 },

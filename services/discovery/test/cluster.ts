@@ -18,11 +18,11 @@ export interface SliceShape {
 
 /** Writes EndpointSlices, as the controller manager would, and ServiceWeights, as the operator would. */
 export class Cluster {
-  readonly #api: ApiServer;
+  readonly api: ApiServer;
   readonly namespace: string;
 
   constructor(api: ApiServer, namespace: string) {
-    this.#api = api;
+    this.api = api;
     this.namespace = namespace;
   }
 
@@ -45,7 +45,7 @@ export class Cluster {
   }
 
   deleteSlice(name: string): Promise<void> {
-    return ok(this.#api, 'DELETE', `${slices(this.namespace)}/${name}`);
+    return ok(this.api, 'DELETE', `${slices(this.namespace)}/${name}`);
   }
 
   async weight(service: string, spec: object, status?: object): Promise<void> {
@@ -57,19 +57,19 @@ export class Cluster {
     });
     if (!status) return;
     const path = `${weights(this.namespace)}/${service}`;
-    const { body } = await this.#api.request('GET', path);
-    await ok(this.#api, 'PUT', `${path}/status`, { ...body, status });
+    const { body } = await this.api.request('GET', path);
+    await ok(this.api, 'PUT', `${path}/status`, { ...body, status });
   }
 
   deleteWeight(service: string): Promise<void> {
-    return ok(this.#api, 'DELETE', `${weights(this.namespace)}/${service}`);
+    return ok(this.api, 'DELETE', `${weights(this.namespace)}/${service}`);
   }
 
   async #put(path: string, name: string, object: { metadata: object } & Record<string, unknown>): Promise<void> {
-    const before = await this.#api.request('GET', `${path}/${name}`);
-    if (before.status === 404) return ok(this.#api, 'POST', path, object);
+    const before = await this.api.request('GET', `${path}/${name}`);
+    if (before.status === 404) return ok(this.api, 'POST', path, object);
     const { resourceVersion } = before.body.metadata;
-    return ok(this.#api, 'PUT', `${path}/${name}`, { ...object, metadata: { ...object.metadata, resourceVersion } });
+    return ok(this.api, 'PUT', `${path}/${name}`, { ...object, metadata: { ...object.metadata, resourceVersion } });
   }
 }
 

@@ -10,7 +10,8 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { expect, test } from 'vitest';
 import { type RunningParley, startParley } from './testing/parley.ts';
 
 const published = fileURLToPath(new URL('../../../proto/published/', import.meta.url));
@@ -20,15 +21,17 @@ const load = (file: string) => loadPackageDefinition(loadSync(file, { ...options
 let parley: RunningParley;
 let users: any;
 let chat: any;
-beforeAll(async () => {
-  parley = await startParley('all');
-  users = new (load('user.proto').user.UserService)(parley.grpc, credentials.createInsecure());
-  chat = new (load('chat.proto').chat.ChatService)(parley.grpc, credentials.createInsecure());
-});
-afterAll(async () => {
-  for (const client of [users, chat] as (Client | undefined)[]) client?.close();
-  await parley?.[Symbol.asyncDispose]();
-});
+sharedFixture(
+  async () => {
+    parley = await startParley('all');
+    users = new (load('user.proto').user.UserService)(parley.grpc, credentials.createInsecure());
+    chat = new (load('chat.proto').chat.ChatService)(parley.grpc, credentials.createInsecure());
+  },
+  async () => {
+    for (const client of [users, chat] as (Client | undefined)[]) client?.close();
+    await parley?.[Symbol.asyncDispose]();
+  },
+);
 
 const call = (client: any, method: string, request: object): Promise<any> =>
   new Promise((resolve, reject) =>

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { sharedFixture } from '@parley/kit/testing/fixture';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { chromiumPath, howToGetChromium, openBrowser, Person } from './browser.ts';
 import { Platform } from './server.ts';
 import { hasTerminal, howToGetTerminal, Terminal } from './terminal.ts';
@@ -24,7 +25,6 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
   let browser: Browser;
   let home: string;
   const terminals: Terminal[] = [];
-  const names = new Map<string, number>();
 
   beforeAll(async () => {
     // Built as it is shipped: the test runner's NODE_ENV would make it a development build.
@@ -32,16 +32,20 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
       cwd: web,
       env: { ...process.env, NODE_ENV: 'production' },
     });
-    home = await mkdtemp(join(tmpdir(), 'parley-e2e-home-'));
-    platform = await Platform.start();
-    browser = await openBrowser();
-  }, 120_000);
-  afterAll(async () => {
-    for (const terminal of terminals) terminal.close();
-    await browser?.close();
-    await platform?.[Symbol.asyncDispose]();
-    if (home) await rm(home, { recursive: true, force: true });
   });
+  sharedFixture(
+    async () => {
+      home = await mkdtemp(join(tmpdir(), 'parley-e2e-home-'));
+      platform = await Platform.start();
+      browser = await openBrowser();
+    },
+    async () => {
+      for (const terminal of terminals.splice(0)) terminal.close();
+      await browser?.close();
+      await platform?.[Symbol.asyncDispose]();
+      if (home) await rm(home, { recursive: true, force: true });
+    },
+  );
 
   function parley(...args: string[]): Terminal {
     const terminal = new Terminal(args, { XDG_CONFIG_HOME: home, PARLEY_URL: platform.url });
@@ -49,11 +53,8 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
     return terminal;
   }
 
-  /** Somebody of that name, or, where a test is tried again, of one like it. */
   async function registered(name: string): Promise<Person> {
-    const taken = (names.get(name) ?? 0) + 1;
-    names.set(name, taken);
-    const person = await Person.arrive(browser, platform.url, taken === 1 ? name : `${name}${taken}`);
+    const person = await Person.arrive(browser, platform.url, name);
     await person.register();
     return person;
   }

@@ -1,8 +1,9 @@
 /** What every chat log promises: one suite for PGlite, PostgreSQL, Redis and a Redis cluster. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageCodec } from '@parley/kit';
+import { sharedFixture } from '@parley/kit/testing/fixture';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { defaultSpec, type RoomRecord, type RoomSpec } from '../rooms/record.ts';
 import { encodeBody } from './codec.ts';
 import type { Announcement, Appended, ChatLog, Draft, Entry, EntryType, Outcome, Position } from './log.ts';
@@ -72,16 +73,18 @@ export function describeChatLog(name: string, open: () => Promise<Store>): void 
     let b: ChatLog;
     let rooms = 0;
 
-    beforeAll(async () => {
-      store = await open();
-      a = await store.pod();
-      b = await store.pod();
-    }, 60_000);
-    afterAll(async () => {
-      await a?.[Symbol.asyncDispose]();
-      await b?.[Symbol.asyncDispose]();
-      await store?.[Symbol.asyncDispose]();
-    });
+    sharedFixture(
+      async () => {
+        store = await open();
+        a = await store.pod();
+        b = await store.pod();
+      },
+      async () => {
+        await a?.[Symbol.asyncDispose]();
+        await b?.[Symbol.asyncDispose]();
+        await store?.[Symbol.asyncDispose]();
+      },
+    );
 
     async function room(spec: Partial<RoomSpec> = {}): Promise<string> {
       const roomId = `room-${++rooms}`;
