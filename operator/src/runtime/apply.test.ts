@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { expect, test } from 'vitest';
 import { CHAT_ROOMS, type ChatRoom } from '../api/index.ts';
 import { type Cluster, startCluster } from '../testing/cluster.ts';
 import { apply } from './apply.ts';
@@ -9,11 +10,13 @@ import { setFinalizer } from './finalizer.ts';
 
 let cluster: Cluster;
 let client: ApiClient;
-beforeAll(async () => {
-  cluster = await startCluster();
-  client = cluster.client();
-}, 90_000);
-afterAll(() => cluster?.[Symbol.asyncDispose]());
+sharedFixture(
+  async () => {
+    cluster = await startCluster();
+    client = cluster.client();
+  },
+  async () => await cluster?.[Symbol.asyncDispose](),
+);
 
 const options = { fieldOwner: 'test' };
 const create = (name: string) =>

@@ -1,5 +1,6 @@
 /** Who may do what with orders and payments: the contract's table, one test a cell. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { describe, expect, test } from 'vitest';
 import { failure, type OrderServer, serveOrders } from './testing/order-server.ts';
 
 const mug = { items: [{ product_id: 'mug', quantity: 1 }], card_token: 'tok_approve' };
@@ -18,14 +19,16 @@ describe.each(['open', 'required'] as const)('PARLEY_AUTH=%s', (mode) => {
   let stranger: { token: string };
   let admin: { token: string };
   let service: { token: string };
-  beforeAll(async () => {
-    server = await serveOrders(mode);
-    buyer = { token: server.token('1') };
-    stranger = { token: server.token('2') };
-    admin = { token: server.token('3', 'admin') };
-    service = { token: server.token('0', 'service') };
-  });
-  afterAll(() => server[Symbol.asyncDispose]());
+  sharedFixture(
+    async () => {
+      server = await serveOrders(mode);
+      buyer = { token: server.token('1') };
+      stranger = { token: server.token('2') };
+      admin = { token: server.token('3', 'admin') };
+      service = { token: server.token('0', 'service') };
+    },
+    async () => await server[Symbol.asyncDispose](),
+  );
   const watch = (id: string, settings: object) => server.orders.watchOrder({ id }, settings).each(() => undefined);
   /** An order of the buyer's that is paid. */
   const paid = async () => {

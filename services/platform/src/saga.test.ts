@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { type AppError, Database, migrate, RpcChannel, type RpcClient, silentLog } from '@parley/kit';
+import { sharedFixture } from '@parley/kit/testing/fixture';
 import { startPostgres } from '@parley/kit/testing/postgres';
 import { program } from '@parley/kit/testing/program';
 import { type OrderTables, orderSchema } from '@parley/order';
 import { type PaymentTables, paymentSchema } from '@parley/payment';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 const sagaProcess = program(new URL('testing/saga-process.ts', import.meta.url));
 type Orders = RpcClient<'order.OrderService'>;
@@ -28,16 +29,18 @@ const cards = ['tok_approve', 'tok_decline', 'tok_timeout', 'tok_late', 'tok_twi
 
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
 let database: Database;
-beforeAll(async () => {
-  postgres = await startPostgres();
-  database = await Database.open({ url: postgres.url, log: silentLog });
-  await migrate(database, orderSchema);
-  await migrate(database, paymentSchema);
-});
-afterAll(async () => {
-  await database?.[Symbol.asyncDispose]();
-  await postgres?.[Symbol.asyncDispose]();
-});
+sharedFixture(
+  async () => {
+    postgres = await startPostgres();
+    database = await Database.open({ url: postgres.url, log: silentLog });
+    await migrate(database, orderSchema);
+    await migrate(database, paymentSchema);
+  },
+  async () => {
+    await database?.[Symbol.asyncDispose]();
+    await postgres?.[Symbol.asyncDispose]();
+  },
+);
 
 /** A process that serves orders and payments, started again whenever it has died, until it is stopped. */
 class Immortal {

@@ -1,6 +1,7 @@
 import { type Logger, readSettings, StartError, TokenVerifier } from '@parley/kit';
+import { sharedFixture } from '@parley/kit/testing/fixture';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Accounts } from './accounts.ts';
 import { makeFirstAdmin } from './first-admin.ts';
 import { Passwords } from './passwords.ts';
@@ -12,10 +13,12 @@ const password = 'correct horse battery';
 const admin = { adminUsername: 'root', adminPassword: password };
 
 let store: Store;
-beforeAll(async () => {
-  store = await stores[0]!.open();
-});
-afterAll(() => store[Symbol.asyncDispose]());
+sharedFixture(
+  async () => {
+    store = await stores[0]!.open();
+  },
+  async () => await store[Symbol.asyncDispose](),
+);
 
 test('the first admin is made at start, once, and may do what admins may', async () => {
   for (let start = 0; start < 2; start++) {
@@ -30,6 +33,7 @@ test('the first admin is made at start, once, and may do what admins may', async
 });
 
 test('where there is an admin, the settings change nothing', async () => {
+  await (await serveUsers({ database: store.database, settings: admin }))[Symbol.asyncDispose]();
   const settings = { adminUsername: 'other', adminPassword: 'another password' };
   await using server = await serveUsers({ database: store.database, settings });
   const error = await failure(server.auth.login({ username: 'other', password: 'another password' }));

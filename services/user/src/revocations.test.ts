@@ -1,7 +1,8 @@
 import { Database, KeyRing, migrate, silentLog, TokenVerifier } from '@parley/kit';
+import { sharedFixture } from '@parley/kit/testing/fixture';
 import { startPostgres } from '@parley/kit/testing/postgres';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Revocations, revokeNow } from './revocations.ts';
 import { userSchema } from './schema.ts';
 import { type Store, stores } from './testing/stores.ts';
@@ -10,10 +11,12 @@ import { failure, keyFolder, serveUsers } from './testing/user-server.ts';
 const profile = { username: 'alice', email: 'alice@example.com', password: 'correct horse battery' };
 
 let store: Store;
-beforeAll(async () => {
-  store = await stores[0]!.open();
-});
-afterAll(() => store[Symbol.asyncDispose]());
+sharedFixture(
+  async () => {
+    store = await stores[0]!.open();
+  },
+  async () => await store[Symbol.asyncDispose](),
+);
 
 test('what one process revokes, every other tells its watchers and holds itself', async () => {
   await using postgres = await startPostgres();

@@ -1,14 +1,17 @@
+import { sharedFixture } from '@parley/kit/testing/fixture';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { RateLimit, SignInLimits } from './sign-in-limits.ts';
 import { type Store, stores } from './testing/stores.ts';
 import { failure, serveUsers } from './testing/user-server.ts';
 
 let store: Store;
-beforeAll(async () => {
-  store = await stores[0]!.open();
-});
-afterAll(() => store[Symbol.asyncDispose]());
+sharedFixture(
+  async () => {
+    store = await stores[0]!.open();
+  },
+  async () => await store[Symbol.asyncDispose](),
+);
 
 test('within any time, no more pass than the burst and what came back since', () => {
   fc.assert(

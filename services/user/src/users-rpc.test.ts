@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { describe, expect, test } from 'vitest';
 import { type Store, stores } from './testing/stores.ts';
 import { failure, serveUsers, type UserServer } from './testing/user-server.ts';
 
@@ -12,14 +13,16 @@ describe.each(stores)('user.UserService on $name', ({ open }) => {
   };
   const create = async (profile = someone()) => (await server.users.createUser(profile)).user!;
 
-  beforeAll(async () => {
-    store = await open();
-    server = await serveUsers({ database: store.database });
-  });
-  afterAll(async () => {
-    await server?.[Symbol.asyncDispose]();
-    await store?.[Symbol.asyncDispose]();
-  });
+  sharedFixture(
+    async () => {
+      store = await open();
+      server = await serveUsers({ database: store.database });
+    },
+    async () => {
+      await server?.[Symbol.asyncDispose]();
+      await store?.[Symbol.asyncDispose]();
+    },
+  );
 
   test('a user who was made is read back whole, with times in RFC 3339, UTC', async () => {
     const profile = someone();

@@ -1,12 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { expect, test } from 'vitest';
 import { until } from '../fixture/socket.ts';
 import { startWorld, type World } from '../fixture/start.ts';
 
 let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world[Symbol.asyncDispose]());
+sharedFixture(
+  async () => {
+    world = await startWorld();
+  },
+  async () => await world[Symbol.asyncDispose](),
+);
 
 interface Event {
   id?: string;

@@ -1,13 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { expect, test } from 'vitest';
 import { TestSocket, until } from '../fixture/socket.ts';
 import { startWorld, type World } from '../fixture/start.ts';
 import { subprotocol } from './websocket.ts';
 
 let world: World;
-beforeAll(async () => {
-  world = await startWorld();
-});
-afterAll(() => world[Symbol.asyncDispose]());
+sharedFixture(
+  async () => {
+    world = await startWorld();
+  },
+  async () => await world[Symbol.asyncDispose](),
+);
 
 const alice = () => TestSocket.hello(world.url, world.token('7', 'alice'));
 const bob = () => TestSocket.hello(world.url, world.token('8', 'bob'));

@@ -1,6 +1,7 @@
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { type AppError, Metrics, methodsOf, RpcChannel, silentLog } from '@parley/kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sharedFixture } from '@parley/kit/testing/fixture';
+import { expect, test } from 'vitest';
 import { until } from '../fixture/socket.ts';
 import { startWorld, type World } from '../fixture/start.ts';
 import { mostCallsPerConnection } from './connections.ts';
@@ -13,16 +14,18 @@ const serve = () => {
   const channels = { user: world.channel, chat: world.channel, order: world.channel, payment: world.channel };
   return serveProxy({ port: 0, channels, log: silentLog, metrics: new Metrics() });
 };
-beforeAll(async () => {
-  world = await startWorld();
-  proxy = await serve();
-  channel = new RpcChannel({ address: `127.0.0.1:${proxy.port}` });
-});
-afterAll(async () => {
-  channel[Symbol.dispose]();
-  await proxy[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
-});
+sharedFixture(
+  async () => {
+    world = await startWorld();
+    proxy = await serve();
+    channel = new RpcChannel({ address: `127.0.0.1:${proxy.port}` });
+  },
+  async () => {
+    channel[Symbol.dispose]();
+    await proxy[Symbol.asyncDispose]();
+    await world[Symbol.asyncDispose]();
+  },
+);
 
 const failure = (call: Promise<unknown>) =>
   call.then(

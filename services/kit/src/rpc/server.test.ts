@@ -3,12 +3,13 @@ import { connect, constants } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { KeyRing, makeKeys } from '../auth/keys.ts';
 import { signToken, TokenVerifier } from '../auth/tokens.ts';
 import { AppError, invalid } from '../errors.ts';
 import { silentLog } from '../log.ts';
 import { Metrics } from '../metrics.ts';
+import { sharedFixture } from '../testing/fixture.ts';
 import { RpcChannel } from './client.ts';
 import { implement } from './implementation.ts';
 import { RpcServer } from './server.ts';
@@ -16,7 +17,7 @@ import { RpcServer } from './server.ts';
 const folder = mkdtempSync(join(tmpdir(), 'parley-keys-'));
 makeKeys(folder);
 const ring = new KeyRing(folder);
-const metrics = new Metrics();
+let metrics: Metrics;
 const user = { id: '7', username: 'alice', email: '', full_name: '', created_at: '', updated_at: '' };
 
 const users = implement(
@@ -65,23 +66,26 @@ const auth = implement(
 
 let server: RpcServer;
 let channel: RpcChannel;
-beforeAll(async () => {
-  const verifier = new TokenVerifier(ring);
-  server = await RpcServer.listen({
-    port: 0,
-    services: [users, auth],
-    authMode: 'open',
-    verifier,
-    log: silentLog,
-    metrics,
-  });
-  channel = new RpcChannel({ address: `127.0.0.1:${server.port}` });
-});
-afterAll(async () => {
-  channel[Symbol.dispose]();
-  await server.drain(1000);
-  rmSync(folder, { recursive: true });
-});
+sharedFixture(
+  async () => {
+    metrics = new Metrics();
+    const verifier = new TokenVerifier(ring);
+    server = await RpcServer.listen({
+      port: 0,
+      services: [users, auth],
+      authMode: 'open',
+      verifier,
+      log: silentLog,
+      metrics,
+    });
+    channel = new RpcChannel({ address: `127.0.0.1:${server.port}` });
+  },
+  async () => {
+    channel[Symbol.dispose]();
+    await server.drain(1000);
+  },
+);
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const failure = (call: Promise<unknown>) =>
   call.then(
