@@ -116,18 +116,28 @@ const stateOf = async (server: Immortal, id: string) =>
 test('500 orders end PAID or CANCELLED with books that balance, whatever the provider does and however often the process dies', async () => {
   await using server = new Immortal(2);
   const keys = randomUUID();
+  const cancel = (id: string) =>
+    ask(server, (orders) => orders.cancelOrder({ id }, { timeoutMs: 2000 })).catch(() => 'too late');
+  const begins = (id: string) => expect.poll(() => stateOf(server, id), { timeout: 60_000 }).not.toBe('PENDING');
   const made = await Promise.all(
     Array.from({ length: 500 }, async (_, i) => {
-      const one = await order(server, `${keys}-${i}`, cards[i % cards.length] as string);
+      const { id } = await order(server, `${keys}-${i}`, cards[i % cards.length] as string);
       // Every seventh buyer changes his mind, at once or when he hears that he is being charged.
       if (i % 7 === 0) {
-        if (i % 2 === 1) await expect.poll(() => stateOf(server, one.id), { timeout: 60_000 }).not.toBe('PENDING');
-        await ask(server, (orders) => orders.cancelOrder({ id: one.id }, { timeoutMs: 2000 })).catch(() => 'too late');
+        if (i % 2 === 1) await begins(id);
+        await cancel(id);
       }
-      return one;
+      return id;
     }),
   );
-  expect(new Set(made.map(({ id }) => id)).size).toBe(500);
+  // Whether one of them is charged all the same, and paid back, is a matter of luck: more come until that has happened.
+  while (!steps.every((step) => server.deaths.includes(step))) {
+    const { id } = await order(server, `${keys}-${made.length}`, 'tok_late');
+    made.push(id);
+    await begins(id);
+    await cancel(id);
+  }
+  expect(new Set(made).size).toBe(made.length);
   const orders = database.as<OrderTables & PaymentTables>();
   const open = async () => {
     const { count } = await orders
@@ -140,11 +150,7 @@ test('500 orders end PAID or CANCELLED with books that balance, whatever the pro
 
   const rows = await orders
     .selectFrom('orders.order')
-    .where(
-      'orders.order.id',
-      'in',
-      made.map(({ id }) => id),
-    )
+    .where('orders.order.id', 'in', made)
     .leftJoin('payments.payment', 'payments.payment.order_id', 'orders.order.id')
     .leftJoin('payments.simulated_charge', 'payments.simulated_charge.payment_id', 'payments.payment.id')
     .select([
@@ -155,7 +161,7 @@ test('500 orders end PAID or CANCELLED with books that balance, whatever the pro
       'refunded',
     ])
     .execute();
-  expect(rows.length).toBe(500); // One payment an order at most.
+  expect(rows.length).toBe(made.length); // One payment an order at most.
   const unbalanced = rows.filter(({ order_state, payment_state, outcome, refunded }) => {
     const moneyTaken = outcome === 'approved' && !refunded;
     if (order_state === 'PAID') return !(moneyTaken && payment_state === 'APPROVED');
@@ -163,8 +169,6 @@ test('500 orders end PAID or CANCELLED with books that balance, whatever the pro
     return true;
   });
   expect(unbalanced).toEqual([]);
-  // Between any two steps, with hundreds of orders under way.
-  expect(new Set(server.deaths)).toEqual(new Set(steps));
 }, 180_000);
 
 test('100 callers with one key get one order, one charge and 100 equal answers', async () => {
