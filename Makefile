@@ -41,6 +41,7 @@ check: install ## formatting, types, generated files, protocol, chart; no tests
 e2e: install web ## a kind cluster, the image, helm install, and the tests in k8s/e2e against it
 	scripts/timed e2e k8s/e2e/run
 
+verify: export PARLEY_TEST_OUTAGE_SECONDS = 120
 verify: check test e2e ## everything that CI runs
 	@scripts/timed --report
 
