@@ -41,7 +41,7 @@ export const operatorSettings = {
   errorRateQuery: setting(
     'PARLEY_ERROR_RATE_QUERY',
     from.optional(),
-    'PromQL that gives the share of failed calls; $namespace and $service stand for the backend',
+    'PromQL that gives the share of failed calls; $namespace, $service and $pods, a pattern, stand for the backend',
     "calls handled by the pods of the backend's Deployment",
   ),
   maxErrorRate: setting(
