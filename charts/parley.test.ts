@@ -61,22 +61,16 @@ describe('what is rendered', () => {
 
 describe('a real API server', () => {
   let api: ApiServer;
-  sharedFixture(
-    async () => {
-      api = await lendApiServer();
-      const levels = {
-        'pod-security.kubernetes.io/enforce': 'restricted',
-        'pod-security.kubernetes.io/warn': 'restricted',
-      };
-      const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'parley', labels: levels } };
-      await api.kubectl(
-        ['apply', '-f', '-'],
-        [namespace, ...foreignDefinitions].map((r) => stringify(r)).join('---\n'),
-      );
-      await api.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
-    },
-    async () => await api?.[Symbol.asyncDispose](),
-  );
+  sharedFixture(async (stack) => {
+    api = stack.use(await lendApiServer());
+    const levels = {
+      'pod-security.kubernetes.io/enforce': 'restricted',
+      'pod-security.kubernetes.io/warn': 'restricted',
+    };
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'parley', labels: levels } };
+    await api.kubectl(['apply', '-f', '-'], [namespace, ...foreignDefinitions].map((r) => stringify(r)).join('---\n'));
+    await api.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+  });
 
   test.each(Object.keys(valueSets))('takes every manifest of %s, without a warning', async (name) => {
     const flags = ['--server-side', '--dry-run=server', '--validate=strict', '--warnings-as-errors'];

@@ -5,12 +5,9 @@ import { expect, test } from 'vitest';
 import { type ApiServer, lendApiServer, startApiServer } from './index.ts';
 
 let api: ApiServer;
-sharedFixture(
-  async () => {
-    api = await startApiServer({ users: { reader: ['people'] }, flags: ['--watch-cache=false'], audit: true });
-  },
-  async () => await api?.[Symbol.asyncDispose](),
-);
+sharedFixture(async (stack) => {
+  api = stack.use(await startApiServer({ users: { reader: ['people'] }, flags: ['--watch-cache=false'], audit: true }));
+});
 
 const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
 const configMaps = '/api/v1/namespaces/default/configmaps';

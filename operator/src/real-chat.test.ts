@@ -13,52 +13,45 @@ import { until } from './testing/until.ts';
 const path = '/apis/parley.dev/v1alpha1/namespaces/default/chatrooms';
 
 let cluster: Cluster;
-let stack: AsyncDisposableStack;
-let stop: AbortController;
-let running: Promise<void>;
 let admin: RpcClient<'chat.RoomAdminService'>;
 let calls: { applied: number };
 
-sharedFixture(
-  async () => {
-    stack = new AsyncDisposableStack();
-    stop = new AbortController();
-    cluster = stack.use(await startCluster());
-    const store = stack.use(await pgliteStore());
-    const rig = stack.use(await Rig.start());
-    const pod = stack.use(await rig.pod(await store.log(), 'chat-0', { authMode: 'required', roomsMode: 'declared' }));
-    const token = serviceTokens(rig.keys, 'operator');
-    const channel = stack.use(new RpcChannel({ address: `127.0.0.1:${pod.port}`, token }));
-    // Users are looked up in the stand-in: who they are is the user service's own matter.
-    const directory = stack.use(await ChatServer.listen());
-    directory.users.set('alice', '1').set('bob', '2');
-    admin = channel.client('chat.RoomAdminService');
-    calls = { applied: 0 };
-    const counting: typeof admin = {
-      ...admin,
-      applyRoom(request, settings) {
-        calls.applied += 1;
-        return admin.applyRoom(request, settings);
-      },
-    };
-    const operator = new Operator({
-      client: cluster.client(),
-      admin: counting,
-      users: directory.channel.client('auth.AuthService'),
-      namespace: 'default',
-      watchNamespace: 'default',
-      identity: 'only',
-      log: silentLog,
-      metrics: createMetrics(),
-    });
-    running = operator.run(stop.signal);
-  },
-  async () => {
+sharedFixture(async (stack) => {
+  cluster = stack.use(await startCluster());
+  const store = stack.use(await pgliteStore());
+  const rig = stack.use(await Rig.start());
+  const pod = stack.use(await rig.pod(await store.log(), 'chat-0', { authMode: 'required', roomsMode: 'declared' }));
+  const token = serviceTokens(rig.keys, 'operator');
+  const channel = stack.use(new RpcChannel({ address: `127.0.0.1:${pod.port}`, token }));
+  // Users are looked up in the stand-in: who they are is the user service's own matter.
+  const directory = stack.use(await ChatServer.listen());
+  directory.users.set('alice', '1').set('bob', '2');
+  admin = channel.client('chat.RoomAdminService');
+  calls = { applied: 0 };
+  const counting: typeof admin = {
+    ...admin,
+    applyRoom(request, settings) {
+      calls.applied += 1;
+      return admin.applyRoom(request, settings);
+    },
+  };
+  const operator = new Operator({
+    client: cluster.client(),
+    admin: counting,
+    users: directory.channel.client('auth.AuthService'),
+    namespace: 'default',
+    watchNamespace: 'default',
+    identity: 'only',
+    log: silentLog,
+    metrics: createMetrics(),
+  });
+  const stop = new AbortController();
+  const running = operator.run(stop.signal);
+  stack.defer(() => {
     stop.abort();
-    await running;
-    await stack.disposeAsync();
-  },
-);
+    return running;
+  });
+});
 
 const get = async (name: string): Promise<ChatRoom> => (await cluster.api.request('GET', `${path}/${name}`)).body;
 const create = async (name: string, spec: object = {}) => {

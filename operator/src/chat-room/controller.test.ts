@@ -50,18 +50,12 @@ async function stopOperator(): Promise<void> {
   await running;
 }
 
-sharedFixture(
-  async () => {
-    cluster = await startCluster();
-    chat = await ChatServer.listen();
-    await startOperator();
-  },
-  async () => {
-    await stopOperator();
-    await chat?.[Symbol.asyncDispose]();
-    await cluster?.[Symbol.asyncDispose]();
-  },
-);
+sharedFixture(async (stack) => {
+  cluster = stack.use(await startCluster());
+  chat = stack.use(await ChatServer.listen());
+  stack.defer(stopOperator);
+  await startOperator();
+});
 beforeEach(() => {
   chat.users.set('alice', '1').set('bob', '2');
 });

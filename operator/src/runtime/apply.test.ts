@@ -10,13 +10,10 @@ import { setFinalizer } from './finalizer.ts';
 
 let cluster: Cluster;
 let client: ApiClient;
-sharedFixture(
-  async () => {
-    cluster = await startCluster();
-    client = cluster.client();
-  },
-  async () => await cluster?.[Symbol.asyncDispose](),
-);
+sharedFixture(async (stack) => {
+  cluster = stack.use(await startCluster());
+  client = cluster.client();
+});
 
 const options = { fieldOwner: 'test' };
 const create = (name: string) =>

@@ -13,36 +13,31 @@ const backups = '/apis/example.com/v1/namespaces/backups/backups';
 let api: ApiServer;
 let folder: string;
 let operator: ChildProcess | undefined;
-sharedFixture(
-  async () => {
-    folder = await mkdtemp(join(tmpdir(), 'parley-example-'));
-    api = await lendApiServer();
-    await post('/api/v1/namespaces', { metadata: { name: 'backups' } });
-    await post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
-      metadata: { name: 'backups.example.com' },
-      spec: {
-        group: 'example.com',
-        scope: 'Namespaced',
-        names: { kind: 'Backup', plural: 'backups', singular: 'backup' },
-        versions: [
-          {
-            name: 'v1',
-            served: true,
-            storage: true,
-            subresources: { status: {} },
-            schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-          },
-        ],
-      },
-    });
-    await until('backups are served', async () => (await api.request('GET', backups)).status === 200);
-  },
-  async () => {
-    operator?.kill('SIGKILL');
-    await api?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  },
-);
+sharedFixture(async (stack) => {
+  folder = await mkdtemp(join(tmpdir(), 'parley-example-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  api = stack.use(await lendApiServer());
+  stack.defer(() => void operator?.kill('SIGKILL'));
+  await post('/api/v1/namespaces', { metadata: { name: 'backups' } });
+  await post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+    metadata: { name: 'backups.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { kind: 'Backup', plural: 'backups', singular: 'backup' },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        },
+      ],
+    },
+  });
+  await until('backups are served', async () => (await api.request('GET', backups)).status === 200);
+});
 
 async function post(path: string, body: object): Promise<void> {
   const answer = await api.request('POST', path, { body });

@@ -19,13 +19,10 @@ let stops: AbortController[];
 let runs: Promise<void>[];
 let children: ChildProcess[];
 
-sharedFixture(
-  async () => {
-    cluster = await startCluster();
-    client = cluster.client();
-  },
-  async () => await cluster?.[Symbol.asyncDispose](),
-);
+sharedFixture(async (stack) => {
+  cluster = stack.use(await startCluster());
+  client = cluster.client();
+});
 beforeEach(() => {
   [stops, runs, children] = [[], [], []];
 });

@@ -32,14 +32,11 @@ let metrics: Metrics;
 let stop: AbortController;
 let runs: Promise<void>[];
 
-sharedFixture(
-  async () => {
-    // Without the watch cache a compaction makes every older watch a 410.
-    api = await startApiServer({ flags: ['--watch-cache=false'] });
-    await api.request('DELETE', path);
-  },
-  async () => await api?.[Symbol.asyncDispose](),
-);
+sharedFixture(async (stack) => {
+  // Without the watch cache a compaction makes every older watch a 410.
+  api = stack.use(await startApiServer({ flags: ['--watch-cache=false'] }));
+  await api.request('DELETE', path);
+});
 
 beforeEach(() => {
   const config = new KubeConfig();

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { silentLog } from '@parley/kit';
 import { sharedFixture } from '@parley/kit/testing/fixture';
@@ -15,50 +15,42 @@ const weights = '/apis/parley.dev/v1alpha1/namespaces/default/serviceweights';
 const merge = { contentType: 'application/merge-patch+json' };
 
 let cluster: Cluster;
-let chat: ChatServer;
-let prometheus: Server;
 /** What Prometheus says of a Service's error rate. */
 const rates = new Map<string, string>();
 let metrics: Metrics;
-let stop: AbortController;
-let running: Promise<void>;
 
-sharedFixture(
-  async () => {
-    metrics = createMetrics();
-    stop = new AbortController();
-    rates.clear();
-    cluster = await startCluster();
-    chat = await ChatServer.listen();
-    prometheus = createServer((request, response) => {
-      const query = new URL(request.url!, 'http://prometheus').searchParams.get('query') ?? '';
-      const service = /pod=~"(.+?)-\.\*"/.exec(query)?.[1] ?? '';
-      const value = rates.get(service);
-      const result = value === undefined ? [] : [{ metric: {}, value: [0, value] }];
-      response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
-    }).listen(0, '127.0.0.1');
-    await once(prometheus, 'listening');
-    const operator = new Operator({
-      client: cluster.client({ metrics }),
-      admin: chat.channel.client('chat.RoomAdminService'),
-      users: chat.channel.client('auth.AuthService'),
-      namespace: 'default',
-      watchNamespace: 'default',
-      identity: 'only',
-      prometheus: { url: `http://127.0.0.1:${(prometheus.address() as AddressInfo).port}` },
-      log: silentLog,
-      metrics,
-    });
-    running = operator.run(stop.signal);
-  },
-  async () => {
+sharedFixture(async (stack) => {
+  metrics = createMetrics();
+  rates.clear();
+  cluster = stack.use(await startCluster());
+  const chat = stack.use(await ChatServer.listen());
+  const prometheus = createServer((request, response) => {
+    const query = new URL(request.url!, 'http://prometheus').searchParams.get('query') ?? '';
+    const service = /pod=~"(.+?)-\.\*"/.exec(query)?.[1] ?? '';
+    const value = rates.get(service);
+    const result = value === undefined ? [] : [{ metric: {}, value: [0, value] }];
+    response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
+  }).listen(0, '127.0.0.1');
+  stack.defer(() => void prometheus.close());
+  await once(prometheus, 'listening');
+  const operator = new Operator({
+    client: cluster.client({ metrics }),
+    admin: chat.channel.client('chat.RoomAdminService'),
+    users: chat.channel.client('auth.AuthService'),
+    namespace: 'default',
+    watchNamespace: 'default',
+    identity: 'only',
+    prometheus: { url: `http://127.0.0.1:${(prometheus.address() as AddressInfo).port}` },
+    log: silentLog,
+    metrics,
+  });
+  const stop = new AbortController();
+  const running = operator.run(stop.signal);
+  stack.defer(() => {
     stop.abort();
-    await running;
-    prometheus?.close();
-    await chat?.[Symbol.asyncDispose]();
-    await cluster?.[Symbol.asyncDispose]();
-  },
-);
+    return running;
+  });
+});
 
 async function service(name: string, endpoints: number): Promise<void> {
   const ports = [{ name: 'grpc', port: 50051 }];

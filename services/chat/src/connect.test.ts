@@ -10,17 +10,11 @@ describe.each(stores)('on $store', ({ open }) => {
   let store: Store;
   let rig: Rig;
   let pod: Pod;
-  sharedFixture(
-    async () => {
-      store = await open();
-      rig = await Rig.start();
-      pod = await rig.pod(await store.log(), 'a');
-    },
-    async () => {
-      await rig[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
-    },
-  );
+  sharedFixture(async (stack) => {
+    store = stack.use(await open());
+    rig = stack.use(await Rig.start());
+    pod = await rig.pod(await store.log(), 'a');
+  });
 
   const talker = (token?: string) => new Talker(pod.chat.connect({ token }));
   const member = (room_id: string, name: string) => ({ room_id, user_id: name, username: name });

@@ -11,18 +11,12 @@ import { Talker } from './testing/talker.ts';
 let store: Store;
 let rig: Rig;
 let pod: Pod;
-sharedFixture(
-  async () => {
-    store = await pgliteStore();
-    rig = await Rig.start();
-    const env = { PARLEY_CHAT_SENDS_PER_SECOND: '20', PARLEY_CHAT_JOINS_PER_SECOND: '10' };
-    pod = await rig.pod(await store.log(), 'a', { env });
-  },
-  async () => {
-    await rig?.[Symbol.asyncDispose]();
-    await store?.[Symbol.asyncDispose]();
-  },
-);
+sharedFixture(async (stack) => {
+  store = stack.use(await pgliteStore());
+  rig = stack.use(await Rig.start());
+  const env = { PARLEY_CHAT_SENDS_PER_SECOND: '20', PARLEY_CHAT_JOINS_PER_SECOND: '10' };
+  pod = await rig.pod(await store.log(), 'a', { env });
+});
 
 const guest = (name: string) => ({ room_id: 'general', user_id: name, username: name });
 const say = (name: string) => pod.chat.sendMessage({ ...guest(name), content: 'x' });

@@ -11,18 +11,12 @@ describe.each(widestStores)('on $store', ({ open }) => {
   let rig: Rig;
   let one: Pod;
   let two: Pod;
-  sharedFixture(
-    async () => {
-      store = await open();
-      rig = await Rig.start();
-      one = await rig.pod(await store.log(), 'one');
-      two = await rig.pod(await store.log(), 'two');
-    },
-    async () => {
-      await rig[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
-    },
-  );
+  sharedFixture(async (stack) => {
+    store = stack.use(await open());
+    rig = stack.use(await Rig.start());
+    one = await rig.pod(await store.log(), 'one');
+    two = await rig.pod(await store.log(), 'two');
+  });
 
   const guest = (room_id: string, name: string) => ({ room_id, user_id: name, username: name });
   const subscribe = (pod: Pod, room: string, name: string, after = '', as = {}) =>

@@ -11,19 +11,13 @@ describe.each(stores)('on $store', ({ open }) => {
   let one: Pod;
   let two: Pod;
   let declared: Pod;
-  sharedFixture(
-    async () => {
-      store = await open();
-      rig = await Rig.start();
-      one = await rig.pod(await store.log(), 'one');
-      two = await rig.pod(await store.log(), 'two');
-      declared = await rig.pod(await store.log(), 'declared', { roomsMode: 'declared', authMode: 'required' });
-    },
-    async () => {
-      await rig[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
-    },
-  );
+  sharedFixture(async (stack) => {
+    store = stack.use(await open());
+    rig = stack.use(await Rig.start());
+    one = await rig.pod(await store.log(), 'one');
+    two = await rig.pod(await store.log(), 'two');
+    declared = await rig.pod(await store.log(), 'declared', { roomsMode: 'declared', authMode: 'required' });
+  });
 
   const service = () => ({ token: rig.service() });
   const alice = () => ({ token: rig.token('1', 'alice') });

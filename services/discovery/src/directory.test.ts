@@ -10,16 +10,13 @@ import { parseKubernetesTarget } from './target.ts';
 /** A real API server plays every row of EndpointSlices; `namespace` keeps the tests apart. */
 let api: ApiServer;
 const open: (() => void)[] = [];
-sharedFixture(
-  async () => {
-    api = await startApiServer({ users: { reader: ['readers'], nobody: [] }, flags: ['--watch-cache=false'] });
-    await defineServiceWeight(api);
-  },
-  async () => {
+sharedFixture(async (stack) => {
+  api = stack.use(await startApiServer({ users: { reader: ['readers'], nobody: [] }, flags: ['--watch-cache=false'] }));
+  await defineServiceWeight(api);
+  stack.defer(() => {
     for (const close of open.splice(0)) close();
-    await api?.[Symbol.asyncDispose]();
-  },
-);
+  });
+});
 
 const brisk = { connectMs: 500, watchMs: 1_000, graceMs: 1_000, retryMinMs: 20, retryMaxMs: 200, absentMs: 100 };
 

@@ -11,35 +11,30 @@ import { startPostgres } from '@parley/kit/testing/postgres';
 import { expect, test } from 'vitest';
 import { type RunningParley, startParley } from './testing/parley.ts';
 
-let stack: AsyncDisposableStack;
 let gateway: RunningParley;
 let chats: RunningParley[];
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
-sharedFixture(
-  async () => {
-    stack = new AsyncDisposableStack();
-    const keys = mkdtempSync(join(tmpdir(), 'parley-keys-'));
-    stack.defer(() => rmSync(keys, { recursive: true }));
-    makeKeys(keys);
-    postgres = stack.use(await startPostgres());
-    const redis = stack.use(await startRedis({}));
-    const common = { PARLEY_JWT_KEYS: keys, DATABASE_URL: postgres.url, REDIS_URL: redis.url, PARLEY_ROOMS: 'open' };
-    const start = async (what: string, env: Record<string, string> = {}) =>
-      stack.use(await startParley(what, { ...common, ...env }));
-    const user = await start('user', { PARLEY_ADMIN_USERNAME: 'root', PARLEY_ADMIN_PASSWORD: 'correct horse' });
-    const payment = await start('payment');
-    chats = await Promise.all([1, 2].map(() => start('chat', { PARLEY_USER_ADDRESS: user.grpc })));
-    const chat = `static:///${chats.map(({ grpc }) => grpc).join(',')}`;
-    const addresses = {
-      PARLEY_USER_ADDRESS: user.grpc,
-      PARLEY_CHAT_ADDRESS: chat,
-      PARLEY_PAYMENT_ADDRESS: payment.grpc,
-    };
-    const order = await start('order', addresses);
-    gateway = await start('gateway', { ...addresses, PARLEY_ORDER_ADDRESS: order.grpc });
-  },
-  async () => await stack.disposeAsync(),
-);
+sharedFixture(async (stack) => {
+  const keys = mkdtempSync(join(tmpdir(), 'parley-keys-'));
+  stack.defer(() => rmSync(keys, { recursive: true }));
+  makeKeys(keys);
+  postgres = stack.use(await startPostgres());
+  const redis = stack.use(await startRedis({}));
+  const common = { PARLEY_JWT_KEYS: keys, DATABASE_URL: postgres.url, REDIS_URL: redis.url, PARLEY_ROOMS: 'open' };
+  const start = async (what: string, env: Record<string, string> = {}) =>
+    stack.use(await startParley(what, { ...common, ...env }));
+  const user = await start('user', { PARLEY_ADMIN_USERNAME: 'root', PARLEY_ADMIN_PASSWORD: 'correct horse' });
+  const payment = await start('payment');
+  chats = await Promise.all([1, 2].map(() => start('chat', { PARLEY_USER_ADDRESS: user.grpc })));
+  const chat = `static:///${chats.map(({ grpc }) => grpc).join(',')}`;
+  const addresses = {
+    PARLEY_USER_ADDRESS: user.grpc,
+    PARLEY_CHAT_ADDRESS: chat,
+    PARLEY_PAYMENT_ADDRESS: payment.grpc,
+  };
+  const order = await start('order', addresses);
+  gateway = await start('gateway', { ...addresses, PARLEY_ORDER_ADDRESS: order.grpc });
+});
 
 interface Answer {
   status: number;

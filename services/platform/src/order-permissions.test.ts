@@ -19,16 +19,13 @@ describe.each(['open', 'required'] as const)('PARLEY_AUTH=%s', (mode) => {
   let stranger: { token: string };
   let admin: { token: string };
   let service: { token: string };
-  sharedFixture(
-    async () => {
-      server = await serveOrders(mode);
-      buyer = { token: server.token('1') };
-      stranger = { token: server.token('2') };
-      admin = { token: server.token('3', 'admin') };
-      service = { token: server.token('0', 'service') };
-    },
-    async () => await server[Symbol.asyncDispose](),
-  );
+  sharedFixture(async (stack) => {
+    server = stack.use(await serveOrders(mode));
+    buyer = { token: server.token('1') };
+    stranger = { token: server.token('2') };
+    admin = { token: server.token('3', 'admin') };
+    service = { token: server.token('0', 'service') };
+  });
   const watch = (id: string, settings: object) => server.orders.watchOrder({ id }, settings).each(() => undefined);
   /** An order of the buyer's that is paid. */
   const paid = async () => {

@@ -21,17 +21,12 @@ const load = (file: string) => loadPackageDefinition(loadSync(file, { ...options
 let parley: RunningParley;
 let users: any;
 let chat: any;
-sharedFixture(
-  async () => {
-    parley = await startParley('all');
-    users = new (load('user.proto').user.UserService)(parley.grpc, credentials.createInsecure());
-    chat = new (load('chat.proto').chat.ChatService)(parley.grpc, credentials.createInsecure());
-  },
-  async () => {
-    for (const client of [users, chat] as (Client | undefined)[]) client?.close();
-    await parley?.[Symbol.asyncDispose]();
-  },
-);
+sharedFixture(async (stack) => {
+  parley = stack.use(await startParley('all'));
+  users = new (load('user.proto').user.UserService)(parley.grpc, credentials.createInsecure());
+  chat = new (load('chat.proto').chat.ChatService)(parley.grpc, credentials.createInsecure());
+  for (const client of [users, chat] as Client[]) stack.defer(() => client.close());
+});
 
 const call = (client: any, method: string, request: object): Promise<any> =>
   new Promise((resolve, reject) =>

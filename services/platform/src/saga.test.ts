@@ -29,18 +29,12 @@ const cards = ['tok_approve', 'tok_decline', 'tok_timeout', 'tok_late', 'tok_twi
 
 let postgres: Awaited<ReturnType<typeof startPostgres>>;
 let database: Database;
-sharedFixture(
-  async () => {
-    postgres = await startPostgres();
-    database = await Database.open({ url: postgres.url, log: silentLog });
-    await migrate(database, orderSchema);
-    await migrate(database, paymentSchema);
-  },
-  async () => {
-    await database?.[Symbol.asyncDispose]();
-    await postgres?.[Symbol.asyncDispose]();
-  },
-);
+sharedFixture(async (stack) => {
+  postgres = stack.use(await startPostgres());
+  database = stack.use(await Database.open({ url: postgres.url, log: silentLog }));
+  await migrate(database, orderSchema);
+  await migrate(database, paymentSchema);
+});
 
 /** A process that serves orders and payments, started again whenever it has died, until it is stopped. */
 class Immortal {

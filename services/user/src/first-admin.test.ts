@@ -13,12 +13,9 @@ const password = 'correct horse battery';
 const admin = { adminUsername: 'root', adminPassword: password };
 
 let store: Store;
-sharedFixture(
-  async () => {
-    store = await stores[0]!.open();
-  },
-  async () => await store[Symbol.asyncDispose](),
-);
+sharedFixture(async (stack) => {
+  store = stack.use(await stores[0]!.open());
+});
 
 test('the first admin is made at start, once, and may do what admins may', async () => {
   for (let start = 0; start < 2; start++) {

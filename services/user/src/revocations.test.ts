@@ -11,12 +11,9 @@ import { failure, keyFolder, serveUsers } from './testing/user-server.ts';
 const profile = { username: 'alice', email: 'alice@example.com', password: 'correct horse battery' };
 
 let store: Store;
-sharedFixture(
-  async () => {
-    store = await stores[0]!.open();
-  },
-  async () => await store[Symbol.asyncDispose](),
-);
+sharedFixture(async (stack) => {
+  store = stack.use(await stores[0]!.open());
+});
 
 test('what one process revokes, every other tells its watchers and holds itself', async () => {
   await using postgres = await startPostgres();

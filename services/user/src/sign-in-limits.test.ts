@@ -6,12 +6,9 @@ import { type Store, stores } from './testing/stores.ts';
 import { failure, serveUsers } from './testing/user-server.ts';
 
 let store: Store;
-sharedFixture(
-  async () => {
-    store = await stores[0]!.open();
-  },
-  async () => await store[Symbol.asyncDispose](),
-);
+sharedFixture(async (stack) => {
+  store = stack.use(await stores[0]!.open());
+});
 
 test('within any time, no more pass than the burst and what came back since', () => {
   fc.assert(

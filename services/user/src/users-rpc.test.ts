@@ -13,16 +13,10 @@ describe.each(stores)('user.UserService on $name', ({ open }) => {
   };
   const create = async (profile = someone()) => (await server.users.createUser(profile)).user!;
 
-  sharedFixture(
-    async () => {
-      store = await open();
-      server = await serveUsers({ database: store.database });
-    },
-    async () => {
-      await server?.[Symbol.asyncDispose]();
-      await store?.[Symbol.asyncDispose]();
-    },
-  );
+  sharedFixture(async (stack) => {
+    store = stack.use(await open());
+    server = stack.use(await serveUsers({ database: store.database }));
+  });
 
   test('a user who was made is read back whole, with times in RFC 3339, UTC', async () => {
     const profile = someone();

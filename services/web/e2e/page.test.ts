@@ -33,19 +33,16 @@ describe.skipIf(missing !== '')(missing || 'the page', { timeout: 240_000 }, () 
       env: { ...process.env, NODE_ENV: 'production' },
     });
   });
-  sharedFixture(
-    async () => {
-      home = await mkdtemp(join(tmpdir(), 'parley-e2e-home-'));
-      platform = await Platform.start();
-      browser = await openBrowser();
-    },
-    async () => {
+  sharedFixture(async (stack) => {
+    home = await mkdtemp(join(tmpdir(), 'parley-e2e-home-'));
+    stack.defer(() => rm(home, { recursive: true, force: true }));
+    platform = stack.use(await Platform.start());
+    browser = await openBrowser();
+    stack.defer(() => browser.close());
+    stack.defer(() => {
       for (const terminal of terminals.splice(0)) terminal.close();
-      await browser?.close();
-      await platform?.[Symbol.asyncDispose]();
-      if (home) await rm(home, { recursive: true, force: true });
-    },
-  );
+    });
+  });
 
   function parley(...args: string[]): Terminal {
     const terminal = new Terminal(args, { XDG_CONFIG_HOME: home, PARLEY_URL: platform.url });

@@ -73,18 +73,11 @@ export function describeChatLog(name: string, open: () => Promise<Store>): void 
     let b: ChatLog;
     let rooms = 0;
 
-    sharedFixture(
-      async () => {
-        store = await open();
-        a = await store.pod();
-        b = await store.pod();
-      },
-      async () => {
-        await a?.[Symbol.asyncDispose]();
-        await b?.[Symbol.asyncDispose]();
-        await store?.[Symbol.asyncDispose]();
-      },
-    );
+    sharedFixture(async (stack) => {
+      store = stack.use(await open());
+      a = stack.use(await store.pod());
+      b = stack.use(await store.pod());
+    });
 
     async function room(spec: Partial<RoomSpec> = {}): Promise<string> {
       const roomId = `room-${++rooms}`;

@@ -4,12 +4,9 @@ import { until } from '../fixture/socket.ts';
 import { startWorld, type World } from '../fixture/start.ts';
 
 let world: World;
-sharedFixture(
-  async () => {
-    world = await startWorld();
-  },
-  async () => await world[Symbol.asyncDispose](),
-);
+sharedFixture(async (stack) => {
+  world = stack.use(await startWorld());
+});
 
 interface Event {
   id?: string;

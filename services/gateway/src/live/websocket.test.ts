@@ -5,12 +5,9 @@ import { startWorld, type World } from '../fixture/start.ts';
 import { subprotocol } from './websocket.ts';
 
 let world: World;
-sharedFixture(
-  async () => {
-    world = await startWorld();
-  },
-  async () => await world[Symbol.asyncDispose](),
-);
+sharedFixture(async (stack) => {
+  world = stack.use(await startWorld());
+});
 
 const alice = () => TestSocket.hello(world.url, world.token('7', 'alice'));
 const bob = () => TestSocket.hello(world.url, world.token('8', 'bob'));

@@ -14,18 +14,11 @@ const serve = () => {
   const channels = { user: world.channel, chat: world.channel, order: world.channel, payment: world.channel };
   return serveProxy({ port: 0, channels, log: silentLog, metrics: new Metrics() });
 };
-sharedFixture(
-  async () => {
-    world = await startWorld();
-    proxy = await serve();
-    channel = new RpcChannel({ address: `127.0.0.1:${proxy.port}` });
-  },
-  async () => {
-    channel[Symbol.dispose]();
-    await proxy[Symbol.asyncDispose]();
-    await world[Symbol.asyncDispose]();
-  },
-);
+sharedFixture(async (stack) => {
+  world = stack.use(await startWorld());
+  proxy = stack.use(await serve());
+  channel = stack.use(new RpcChannel({ address: `127.0.0.1:${proxy.port}` }));
+});
 
 const failure = (call: Promise<unknown>) =>
   call.then(

@@ -66,25 +66,20 @@ const auth = implement(
 
 let server: RpcServer;
 let channel: RpcChannel;
-sharedFixture(
-  async () => {
-    metrics = new Metrics();
-    const verifier = new TokenVerifier(ring);
-    server = await RpcServer.listen({
-      port: 0,
-      services: [users, auth],
-      authMode: 'open',
-      verifier,
-      log: silentLog,
-      metrics,
-    });
-    channel = new RpcChannel({ address: `127.0.0.1:${server.port}` });
-  },
-  async () => {
-    channel[Symbol.dispose]();
-    await server.drain(1000);
-  },
-);
+sharedFixture(async (stack) => {
+  metrics = new Metrics();
+  const verifier = new TokenVerifier(ring);
+  server = await RpcServer.listen({
+    port: 0,
+    services: [users, auth],
+    authMode: 'open',
+    verifier,
+    log: silentLog,
+    metrics,
+  });
+  stack.defer(() => server.drain(1000));
+  channel = stack.use(new RpcChannel({ address: `127.0.0.1:${server.port}` }));
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const failure = (call: Promise<unknown>) =>
